@@ -1,0 +1,237 @@
+import process from 'node:process';
+import { z } from 'zod';
+
+/** The sandbox's fixed credentials. They open nothing but a local Stripe that holds no money. */
+const SANDBOX_KEY = 'sk_test_sandbox_order_backend';
+const SANDBOX_ENDPOINT_SECRET = 'whsec_sandbox_order_backend';
+
+/** Stripe ends a Checkout Session 24 hours after it was made; an hour is left for the last race about the money. */
+const MAX_PAYMENT_WINDOW_SECONDS = 23 * 3600;
+
+const port = z.coerce.number().int().min(0).max(65_535);
+const flag = z.enum(['true', 'false']).transform((value) => value === 'true');
+const httpUrl = z.url({ protocol: /^https?$/ }).transform((url) => url.replace(/\/+$/, ''));
+
+/**
+ * Every setting there is, as it stands in the environment. docs/configuration.md is made from it
+ * (`npm run docs:configuration`), so each setting says what it is for, in which unit, and what happens without it.
+ */
+export const environmentSchema = z.object({
+  NODE_ENV: z
+    .enum(['development', 'test', 'production'])
+    .default('development')
+    .describe('`production` writes JSON logs and refuses defaults that are unsafe there.'),
+  LOG_LEVEL: z
+    .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
+    .default('info')
+    .describe('The least important log line that is still written.'),
+
+  DATABASE_URL: z
+    .url({ protocol: /^postgres(ql)?$/ })
+    .default('postgres://orders:orders@127.0.0.1:5432/orders')
+    .describe('PostgreSQL. `npm start` brings its own where this is not set.'),
+  DATABASE_POOL_SIZE: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(200)
+    .default(10)
+    .describe('Connections that one process opens at most.'),
+
+  TEMPORAL_ADDRESS: z
+    .string()
+    .regex(/^[^\s:/]+:\d+$/, 'must be host:port')
+    .default('127.0.0.1:7233')
+    .describe('Temporal, as host:port. `npm start` brings its own where this is not set.'),
+  TEMPORAL_NAMESPACE: z.string().min(1).default('default').describe("Temporal's namespace."),
+  TASK_QUEUE_PREFIX: z
+    .string()
+    .max(64)
+    .regex(/^[A-Za-z0-9-]*$/, 'must be letters, digits and dashes')
+    .default('')
+    .describe('Put before the names of all task queues, so that several installations share a namespace.'),
+
+  STRIPE_KEY: z
+    .string()
+    .regex(
+      /^(sk|rk)_(test|live)_\S+$/,
+      'must be a secret or restricted key: sk_test_…, rk_test_…, sk_live_… or rk_live_…',
+    )
+    .optional()
+    .describe("Stripe's API key. Without it the local Stripe sandbox is used."),
+  STRIPE_ENDPOINT_SECRET: z
+    .string()
+    .regex(/^whsec_[^\s,]+(,whsec_[^\s,]+)?$/, 'must be whsec_…, or two of them with a comma between')
+    .optional()
+    .describe("The webhook's signing secret; two of them, with a comma between, while it is being rotated."),
+  STRIPE_ALLOW_LIVE: flag
+    .default(false)
+    .describe('`true` allows a live key. Without it a live key is refused, so that nobody moves money by mistake.'),
+  STRIPE_SANDBOX_URL: httpUrl
+    .default('http://127.0.0.1:8302')
+    .describe('Where the Stripe sandbox is. In production the sandbox is used only where this is set.'),
+
+  PUBLIC_URL: httpUrl
+    .default('http://127.0.0.1:8101')
+    .describe('Where customers reach the orders API and its pages; redirects and links begin with it.'),
+  HOST: z
+    .string()
+    .min(1)
+    .default('127.0.0.1')
+    .describe('The address that API, webhook receiver and sandbox listen on.'),
+  API_PORT: port.default(8101).describe('Port of the orders API and the payment page.'),
+  WEBHOOK_PORT: port.default(8301).describe("Port of the receiver of Stripe's webhook."),
+  STRIPE_SANDBOX_PORT: port.default(8302).describe('Port of the Stripe sandbox.'),
+  STRIPE_SANDBOX_STATE_FILE: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Where the sandbox keeps its state. Without it the state is in memory and ends with the process.'),
+  STRIPE_SANDBOX_WEBHOOK_URL: httpUrl
+    .default('http://127.0.0.1:8301/webhook')
+    .describe('Where the sandbox sends its events.'),
+  OPERATIONS_HOST: z
+    .string()
+    .min(1)
+    .default('127.0.0.1')
+    .describe('The address that health checks and metrics listen on; keep it off the public network.'),
+  OPERATIONS_PORT: port
+    .optional()
+    .describe(
+      'Port of health checks and metrics. Without it: API 8111, webhook receiver 8311, all workers 8400, orders 8401, stock 8402, payment 8403, fulfillment 8404.',
+    ),
+
+  PAYMENT_WINDOW_SECONDS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(MAX_PAYMENT_WINDOW_SECONDS)
+    .default(30 * 60)
+    .describe('How long a customer may take to pay, in seconds; 23 hours at most.'),
+  CREATE_TIMEOUT_SECONDS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(120)
+    .default(10)
+    .describe('How long a create waits for its order, in seconds; then it answers 503 and the order id.'),
+  SHUTDOWN_GRACE_SECONDS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(600)
+    .default(10)
+    .describe('How long requests and activities under way may take to end when a process is stopped, in seconds.'),
+
+  ZIPKIN_URL: httpUrl
+    .optional()
+    .describe(
+      'Zipkin, for example `http://127.0.0.1:8600`. Without it and without `OTEL_EXPORTER_OTLP_ENDPOINT` no traces are sent.',
+    ),
+  OTEL_EXPORTER_OTLP_ENDPOINT: httpUrl
+    .optional()
+    .describe('An OpenTelemetry collector for traces; the other standard `OTEL_*` variables hold too.'),
+});
+
+export type Environment = z.output<typeof environmentSchema>;
+
+/** A setting is missing or wrong. The message names the variable and says how to mend it. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
+
+export type Config = ReturnType<typeof toConfig>;
+
+/** What the processes read: settings grouped by what they belong to, durations in milliseconds. */
+function toConfig(env: Environment, stripe: StripeConfig) {
+  return {
+    production: env.NODE_ENV === 'production',
+    logLevel: env.LOG_LEVEL,
+    host: env.HOST,
+    publicUrl: env.PUBLIC_URL,
+    api: { port: env.API_PORT },
+    webhook: { port: env.WEBHOOK_PORT },
+    operations: { host: env.OPERATIONS_HOST, port: env.OPERATIONS_PORT },
+    database: { url: env.DATABASE_URL, poolSize: env.DATABASE_POOL_SIZE },
+    temporal: {
+      address: env.TEMPORAL_ADDRESS,
+      namespace: env.TEMPORAL_NAMESPACE,
+      taskQueuePrefix: env.TASK_QUEUE_PREFIX,
+    },
+    stripe,
+    stripeSandbox: {
+      port: env.STRIPE_SANDBOX_PORT,
+      url: env.STRIPE_SANDBOX_URL,
+      stateFile: env.STRIPE_SANDBOX_STATE_FILE,
+      webhookUrl: env.STRIPE_SANDBOX_WEBHOOK_URL,
+    },
+    paymentWindowMs: env.PAYMENT_WINDOW_SECONDS * 1000,
+    createTimeoutMs: env.CREATE_TIMEOUT_SECONDS * 1000,
+    shutdownGraceMs: env.SHUTDOWN_GRACE_SECONDS * 1000,
+    telemetry: { zipkinUrl: env.ZIPKIN_URL, otlpEndpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT },
+  };
+}
+
+export type StripeConfig = {
+  readonly apiKey: string;
+  /** One secret, or two while it is being rotated; a webhook signed with either is taken. */
+  readonly endpointSecrets: readonly string[];
+  /** Whether the key moves real money; an event of the other mode is not ours. */
+  readonly livemode: boolean;
+  /** Where the sandbox is, or undefined for the real Stripe. */
+  readonly sandboxUrl: string | undefined;
+};
+
+/**
+ * Reads the settings once, at the start of a process.
+ *
+ * @param source the environment; empty values count as not set, as they do in compose files
+ * @throws ConfigError naming each variable that is wrong and its mend
+ */
+export function loadConfig(source: Readonly<Record<string, string | undefined>> = process.env): Config {
+  const given = Object.fromEntries(Object.entries(source).filter(([, value]) => value !== undefined && value !== ''));
+  const parsed = environmentSchema.safeParse(given);
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+    throw new ConfigError(`Wrong settings; correct them in the environment or in .env:\n  ${problems.join('\n  ')}`);
+  }
+  return toConfig(parsed.data, stripeConfig(parsed.data, 'STRIPE_SANDBOX_URL' in given));
+}
+
+function stripeConfig(env: Environment, sandboxNamed: boolean): StripeConfig {
+  if (env.STRIPE_KEY === undefined && env.STRIPE_ENDPOINT_SECRET === undefined) {
+    if (env.NODE_ENV === 'production' && !sandboxNamed) {
+      throw new ConfigError(
+        'STRIPE_KEY: not set. In production set STRIPE_KEY and STRIPE_ENDPOINT_SECRET, or STRIPE_SANDBOX_URL to run on the sandbox on purpose.',
+      );
+    }
+    return {
+      apiKey: SANDBOX_KEY,
+      endpointSecrets: [SANDBOX_ENDPOINT_SECRET],
+      livemode: false,
+      sandboxUrl: env.STRIPE_SANDBOX_URL,
+    };
+  }
+  if (env.STRIPE_KEY === undefined) {
+    throw new ConfigError(
+      'STRIPE_KEY: not set, but STRIPE_ENDPOINT_SECRET is. Set both for the real Stripe, or neither for the sandbox.',
+    );
+  }
+  if (env.STRIPE_ENDPOINT_SECRET === undefined) {
+    throw new ConfigError(
+      'STRIPE_ENDPOINT_SECRET: not set, but STRIPE_KEY is. Set both for the real Stripe, or neither for the sandbox. `stripe listen --print-secret` prints one.',
+    );
+  }
+  const livemode = env.STRIPE_KEY.includes('_live_');
+  if (livemode && !env.STRIPE_ALLOW_LIVE) {
+    throw new ConfigError(
+      'STRIPE_KEY: is a live key, which moves real money. Set STRIPE_ALLOW_LIVE=true if that is what you want, or use a test key.',
+    );
+  }
+  return {
+    apiKey: env.STRIPE_KEY,
+    endpointSecrets: env.STRIPE_ENDPOINT_SECRET.split(','),
+    livemode,
+    sandboxUrl: undefined,
+  };
+}
