@@ -1,0 +1,24 @@
+export type RequestedLine = { readonly itemId: string; readonly quantity: number };
+
+/** A line with the price and name that held when the order was made; later price changes do not touch it. */
+export type OrderLine = {
+  readonly itemId: string;
+  readonly name: string;
+  readonly quantity: number;
+  readonly unitAmountMinor: number;
+  readonly currency: string;
+};
+
+/** Quantities are whole numbers from 1 to this, for each requested line and for the merged one. */
+export const MAX_QUANTITY = 10_000;
+/** Lines that a request may have. */
+export const MAX_LINES = 50;
+
+/** Makes one line of the lines that name the same item, in the order in which the items first came. */
+export function mergeLines(requested: readonly RequestedLine[]): RequestedLine[] {
+  const quantities = new Map<string, number>();
+  for (const { itemId, quantity } of requested) {
+    quantities.set(itemId, (quantities.get(itemId) ?? 0) + quantity);
+  }
+  return Array.from(quantities, ([itemId, quantity]) => ({ itemId, quantity }));
+}
