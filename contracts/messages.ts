@@ -148,8 +148,21 @@ export type StripeEvent = {
   | { readonly kind: 'session'; readonly session: CheckoutSession }
   /** `code` is Stripe's decline code or error code, such as `insufficient_funds`. */
   | { readonly kind: 'declined'; readonly code: string }
-  | { readonly kind: 'dispute'; readonly disputeId: string; readonly status: string; readonly reason: string; readonly amountMinor: number; readonly currency: string }
-  | { readonly kind: 'refundFailed'; readonly refundId: string; readonly reason: string; readonly amountMinor: number; readonly currency: string }
+  | {
+      readonly kind: 'dispute';
+      readonly disputeId: string;
+      readonly status: string;
+      readonly reason: string;
+      readonly amountMinor: number;
+      readonly currency: string;
+    }
+  | {
+      readonly kind: 'refundFailed';
+      readonly refundId: string;
+      readonly reason: string;
+      readonly amountMinor: number;
+      readonly currency: string;
+    }
 );
 
 export type PaymentAftercareInput = { readonly orderId: string; readonly event: StripeEvent };

@@ -1,0 +1,67 @@
+import pg from 'pg';
+
+/** A pool of connections to PostgreSQL. Statements are named functions beside this file; nothing else sends SQL. */
+export type Database = pg.Pool;
+
+/** What a statement runs on: the pool, or the connection of a transaction. */
+export type Queryable = Pick<pg.ClientBase, 'query'>;
+
+type DatabaseOptions = {
+  readonly url: string;
+  /** Connections at most. */
+  readonly poolSize: number;
+  /** Shows in pg_stat_activity. */
+  readonly name: string;
+  /** Told of connections that break while idle; the pool replaces them by itself. */
+  readonly onIdleError: (error: Error) => void;
+};
+
+/** A connection or statement that takes longer than this is as good as lost; activities retry it. */
+const CONNECT_TIMEOUT_MS = 5_000;
+const STATEMENT_TIMEOUT_MS = 8_000;
+
+// bigint columns hold minor units and stay below 2^53 by the schema's checks.
+pg.types.setTypeParser(pg.types.builtins.INT8, Number);
+
+/** Opens nothing yet: the pool connects with the first statement. End it with `database.end()`. */
+export function createDatabase({ url, poolSize, name, onIdleError }: DatabaseOptions): Database {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: poolSize,
+    application_name: name,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    // The server gives up first; the client's own limit is for a server that cannot answer any more.
+    statement_timeout: STATEMENT_TIMEOUT_MS,
+    query_timeout: STATEMENT_TIMEOUT_MS + 2_000,
+    keepAlive: true,
+  });
+  pool.on('error', onIdleError);
+  return pool;
+}
+
+/**
+ * Runs statements in one transaction on one connection; rolls back where `run` throws. A connection that cannot even
+ * roll back is thrown away, since its state is not known; PostgreSQL then rolls back by itself.
+ */
+export async function inTransaction<T>(database: Database, run: (connection: Queryable) => Promise<T>): Promise<T> {
+  const connection = await database.connect();
+  let broken = false;
+  try {
+    await connection.query('BEGIN');
+    const result = await run(connection);
+    await connection.query('COMMIT');
+    return result;
+  } catch (error) {
+    await connection.query('ROLLBACK').catch(() => {
+      broken = true;
+    });
+    throw error;
+  } finally {
+    connection.release(broken);
+  }
+}
+
+/** Answers, or throws: for readiness. */
+export async function checkDatabase(database: Database): Promise<void> {
+  await database.query('SELECT 1 FROM orders LIMIT 1');
+}

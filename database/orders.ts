@@ -1,0 +1,248 @@
+import { z } from 'zod';
+import type { TimelineEntry } from '../contracts/messages.ts';
+import { totalOf } from '../domain/money.ts';
+import type { OrderLine } from '../domain/order-lines.ts';
+import { orderStatuses, type OrderStatus } from '../domain/order-status.ts';
+import type { Database } from './database.ts';
+
+const orderRecord = z.object({
+  orderId: z.string(),
+  customerId: z.string(),
+  status: z.enum(orderStatuses),
+  seq: z.number(),
+  totalAmountMinor: z.number(),
+  currency: z.string(),
+  requestHash: z.string(),
+  traceId: z.string(),
+  runId: z.string(),
+  paymentLink: z.string().nullable(),
+  checkoutSessionId: z.string().nullable(),
+  paymentIntentId: z.string().nullable(),
+  trackingNumber: z.string().nullable(),
+  createdAt: z.date(),
+  updatedAt: z.date(),
+  lines: z.array(z.object({ itemId: z.string(), name: z.string(), quantity: z.number(), unitAmountMinor: z.number() })),
+  timeline: z.array(
+    z.object({
+      seq: z.number(),
+      at: z.coerce.date(),
+      status: z.enum(orderStatuses),
+      event: z.string(),
+      detail: z.string(),
+    }),
+  ),
+});
+
+/** An order as it stands in the database, with its lines and its timeline, oldest entry first. */
+export type OrderRecord = z.infer<typeof orderRecord>;
+
+/** The order's timeline says something else at this place than what is to be written: an alarm, never overwritten. */
+export class TimelineConflictError extends Error {
+  override readonly name = 'TimelineConflictError';
+}
+
+export type NewOrder = {
+  readonly orderId: string;
+  readonly customerId: string;
+  readonly runId: string;
+  readonly requestHash: string;
+  readonly traceId: string;
+  readonly lines: readonly OrderLine[];
+  /** For people: what the first entry of the timeline says. */
+  readonly detail: string;
+};
+
+/**
+ * Writes a PENDING order with its lines and the first entry of its timeline. Written again by the same run, it is
+ * nothing.
+ *
+ * @throws TimelineConflictError where another run made an order under this id
+ */
+export async function insertOrder(database: Database, order: NewOrder): Promise<void> {
+  const total = totalOf(order.lines);
+  const inserted = await database.query({
+    name: 'orders.insert',
+    text: `
+      WITH new_order AS (
+        INSERT INTO orders
+          (order_id, customer_id, status, seq, total_amount_minor, currency, request_hash, trace_id, run_id)
+        VALUES ($1, $2, 'PENDING', 1, $3, $4, $5, $6, $7)
+        ON CONFLICT (order_id) DO NOTHING
+        RETURNING order_id
+      ), new_lines AS (
+        INSERT INTO order_lines (order_id, line_number, item_id, name, quantity, unit_amount_minor)
+        SELECT order_id, line_number, item_id, name, quantity, unit_amount_minor
+        FROM new_order, unnest($8::text[], $9::text[], $10::integer[], $11::bigint[])
+          WITH ORDINALITY AS line (item_id, name, quantity, unit_amount_minor, line_number)
+      )
+      INSERT INTO order_timeline (order_id, seq, status, event, detail)
+      SELECT order_id, 1, 'PENDING', 'order.created', $12 FROM new_order`,
+    values: [
+      order.orderId,
+      order.customerId,
+      total.amountMinor,
+      total.currency,
+      order.requestHash,
+      order.traceId,
+      order.runId,
+      order.lines.map((line) => line.itemId),
+      order.lines.map((line) => line.name),
+      order.lines.map((line) => line.quantity),
+      order.lines.map((line) => line.unitAmountMinor),
+      order.detail,
+    ],
+  });
+  if (inserted.rowCount === 1) return;
+  const existing = await database.query<{ run_id: string }>({
+    name: 'orders.run',
+    text: 'SELECT run_id FROM orders WHERE order_id = $1',
+    values: [order.orderId],
+  });
+  if (existing.rows[0]?.run_id !== order.runId) {
+    throw new TimelineConflictError(`Order ${order.orderId} was made before by another workflow run`);
+  }
+}
+
+/**
+ * Writes the next entry of an order's timeline and what it changes on the order's row, both or neither. The same entry
+ * again is nothing.
+ *
+ * @throws TimelineConflictError where another entry stands at this place, or the one before it is missing
+ */
+export async function appendTimelineEntry(database: Database, entry: TimelineEntry): Promise<void> {
+  const written = await database.query({
+    name: 'orders.transition',
+    text: `
+      WITH changed AS (
+        UPDATE orders SET
+          status = $3,
+          seq = $2,
+          updated_at = clock_timestamp(),
+          checkout_session_id = COALESCE($6, checkout_session_id),
+          payment_link = COALESCE($7, payment_link),
+          payment_intent_id = COALESCE($8, payment_intent_id)
+        WHERE order_id = $1 AND seq = $2 - 1
+        RETURNING order_id
+      )
+      INSERT INTO order_timeline (order_id, seq, status, event, detail)
+      SELECT order_id, $2, $3, $4, $5 FROM changed`,
+    values: [
+      entry.orderId,
+      entry.seq,
+      entry.status,
+      entry.event,
+      entry.detail,
+      entry.checkoutSessionId ?? null,
+      entry.paymentLink ?? null,
+      entry.paymentIntentId ?? null,
+    ],
+  });
+  if (written.rowCount === 1) return;
+  const existing = await database.query<{ status: string; event: string }>({
+    name: 'orders.timeline-entry',
+    text: 'SELECT status, event FROM order_timeline WHERE order_id = $1 AND seq = $2',
+    values: [entry.orderId, entry.seq],
+  });
+  const stands = existing.rows[0];
+  if (stands?.status === entry.status && stands.event === entry.event) return;
+  throw new TimelineConflictError(
+    `Order ${entry.orderId}: entry ${entry.seq} is to be ${entry.event} (${entry.status}), but ` +
+      (stands === undefined ? 'the entry before it is missing' : `${stands.event} (${stands.status}) stands there`),
+  );
+}
+
+export type EntryAfterTheEnd = {
+  readonly orderId: string;
+  /** What the entry comes from, such as a Stripe event's id; one source writes one entry. */
+  readonly source: string;
+  readonly event: string;
+  readonly detail: string;
+  /** The status that the entry brings, where it brings one. */
+  readonly transition?: { readonly from: OrderStatus; readonly to: OrderStatus };
+};
+
+/**
+ * Writes an entry to the timeline of an order whose workflow has ended. Several workflows may do so at once, so the
+ * row counts the entries here.
+ *
+ * @returns whether the entry stands on the timeline now; false where the order is not in the status that the transition
+ *   starts from
+ */
+export async function appendEntryAfterTheEnd(database: Database, entry: EntryAfterTheEnd): Promise<boolean> {
+  const written = await database.query({
+    name: 'orders.after-the-end',
+    text: `
+      WITH changed AS (
+        UPDATE orders SET status = COALESCE($5, status), seq = seq + 1, updated_at = clock_timestamp()
+        WHERE order_id = $1
+          AND ($6::text IS NULL OR status = $6)
+          AND NOT EXISTS (SELECT FROM order_timeline WHERE order_id = $1 AND source = $2)
+        RETURNING order_id, seq, status
+      )
+      INSERT INTO order_timeline (order_id, seq, status, event, detail, source)
+      SELECT order_id, seq, status, $3, $4, $2 FROM changed`,
+    values: [
+      entry.orderId,
+      entry.source,
+      entry.event,
+      entry.detail,
+      entry.transition?.to ?? null,
+      entry.transition?.from ?? null,
+    ],
+  });
+  if (written.rowCount === 1) return true;
+  const existing = await database.query({
+    name: 'orders.timeline-source',
+    text: 'SELECT FROM order_timeline WHERE order_id = $1 AND source = $2',
+    values: [entry.orderId, entry.source],
+  });
+  return existing.rowCount === 1;
+}
+
+/** Reads an order with its lines and its timeline in one round trip; undefined where there is none. */
+export async function findOrder(database: Database, orderId: string): Promise<OrderRecord | undefined> {
+  const found = await database.query({
+    name: 'orders.find',
+    text: `
+      SELECT
+        o.order_id AS "orderId",
+        o.customer_id AS "customerId",
+        o.status,
+        o.seq,
+        o.total_amount_minor AS "totalAmountMinor",
+        o.currency,
+        o.request_hash AS "requestHash",
+        o.trace_id AS "traceId",
+        o.run_id AS "runId",
+        o.payment_link AS "paymentLink",
+        o.checkout_session_id AS "checkoutSessionId",
+        o.payment_intent_id AS "paymentIntentId",
+        s.tracking_number AS "trackingNumber",
+        o.created_at AS "createdAt",
+        o.updated_at AS "updatedAt",
+        (SELECT json_agg(json_build_object(
+            'itemId', l.item_id, 'name', l.name, 'quantity', l.quantity, 'unitAmountMinor', l.unit_amount_minor
+          ) ORDER BY l.line_number) FROM order_lines l WHERE l.order_id = o.order_id) AS lines,
+        (SELECT json_agg(json_build_object(
+            'seq', t.seq, 'at', t.at, 'status', t.status, 'event', t.event, 'detail', t.detail
+          ) ORDER BY t.seq) FROM order_timeline t WHERE t.order_id = o.order_id) AS timeline
+      FROM orders o LEFT JOIN shipments s USING (order_id)
+      WHERE o.order_id = $1`,
+    values: [orderId],
+  });
+  const row: unknown = found.rows[0];
+  return row === undefined ? undefined : orderRecord.parse(row);
+}
+
+/** Gives the order that a payment intent belongs to; disputes and refunds name nothing else. */
+export async function findOrderIdByPaymentIntent(
+  database: Database,
+  paymentIntentId: string,
+): Promise<string | undefined> {
+  const found = await database.query<{ order_id: string }>({
+    name: 'orders.by-payment-intent',
+    text: 'SELECT order_id FROM orders WHERE payment_intent_id = $1',
+    values: [paymentIntentId],
+  });
+  return found.rows[0]?.order_id;
+}

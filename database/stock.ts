@@ -1,0 +1,167 @@
+import type { HoldStockResult, Refusal, Shortage } from '../contracts/messages.ts';
+import type { OrderLine, RequestedLine } from '../domain/order-lines.ts';
+import { type Database, inTransaction, type Queryable } from './database.ts';
+
+/** The stock was given back before this hold: it comes from an attempt that was given up on. */
+export class ReservationReleasedError extends Error {
+  override readonly name = 'ReservationReleasedError';
+}
+
+/** Leaves the transaction, so that it is rolled back and a refused order leaves no trace. */
+class Refused extends Error {
+  readonly refusal: Refusal;
+  constructor(refusal: Refusal) {
+    super(refusal.reason);
+    this.refusal = refusal;
+  }
+}
+
+export type HoldStockInput = {
+  readonly orderId: string;
+  /** The workflow's first run; another run under the same order id is refused. */
+  readonly runId: string;
+  /** One line for each item. */
+  readonly lines: readonly RequestedLine[];
+};
+
+/**
+ * Takes stock for all lines or for none, and gives the lines with the names and prices of this moment. Asked again by
+ * the same run it gives the same hold.
+ *
+ * @throws ReservationReleasedError where the stock was given back before
+ */
+export async function holdStock(database: Database, input: HoldStockInput): Promise<HoldStockResult> {
+  try {
+    return await inTransaction(database, async (connection) => {
+      const isNew = await lockReservation(connection, input);
+      const items = await lockItems(connection, input.lines);
+      const lines = price(input.lines, items);
+      if (isNew) {
+        refuseShortages(input.lines, items);
+        await takeStock(connection, input);
+      }
+      return { held: true, lines };
+    });
+  } catch (error) {
+    if (error instanceof Refused) return { held: false, refusal: error.refusal };
+    throw error;
+  }
+}
+
+/**
+ * Gives back what an order holds. Where it holds nothing, that is written down, and a hold that comes later is refused.
+ * Asked again it does nothing.
+ */
+export async function giveBackStock(
+  database: Database,
+  { orderId, runId }: Pick<HoldStockInput, 'orderId' | 'runId'>,
+): Promise<void> {
+  await inTransaction(database, async (connection) => {
+    const released = await connection.query({
+      name: 'reservations.release',
+      text: `
+        INSERT INTO reservations (order_id, run_id, state, released_at)
+        VALUES ($1, $2, 'released', clock_timestamp())
+        ON CONFLICT (order_id) DO UPDATE SET state = 'released', released_at = clock_timestamp()
+        WHERE reservations.state = 'held' AND reservations.run_id = $2`,
+      values: [orderId, runId],
+    });
+    if (released.rowCount === 0) return;
+    await connection.query({
+      name: 'items.give-back',
+      // Item rows are locked in item order everywhere, so that orders cannot wait for each other in a circle.
+      text: `
+        WITH held AS (
+          SELECT i.item_id, l.quantity
+          FROM items i JOIN reservation_lines l USING (item_id)
+          WHERE l.order_id = $1
+          ORDER BY i.item_id
+          FOR NO KEY UPDATE OF i
+        )
+        UPDATE items SET available = available + held.quantity
+        FROM held WHERE items.item_id = held.item_id`,
+      values: [orderId],
+    });
+  });
+}
+
+/** Locks the order's reservation row, made here where it is new; all of the order's stock moves behind this lock. */
+async function lockReservation(connection: Queryable, { orderId, runId }: HoldStockInput): Promise<boolean> {
+  const inserted = await connection.query({
+    name: 'reservations.insert',
+    text: `
+      INSERT INTO reservations (order_id, run_id, state) VALUES ($1, $2, 'held')
+      ON CONFLICT (order_id) DO NOTHING`,
+    values: [orderId, runId],
+  });
+  if (inserted.rowCount === 1) return true;
+  const existing = await connection.query<{ run_id: string; state: string }>({
+    name: 'reservations.lock',
+    text: 'SELECT run_id, state FROM reservations WHERE order_id = $1 FOR UPDATE',
+    values: [orderId],
+  });
+  const reservation = existing.rows[0];
+  if (reservation?.run_id !== runId) throw new Refused({ reason: 'orderExists' });
+  if (reservation.state === 'released') {
+    throw new ReservationReleasedError(`Order ${orderId}: its stock was given back before, so it is not taken again`);
+  }
+  return false;
+}
+
+type ItemRow = { item_id: string; name: string; unit_amount_minor: number; currency: string; available: number };
+
+async function lockItems(connection: Queryable, lines: readonly RequestedLine[]): Promise<Map<string, ItemRow>> {
+  const found = await connection.query<ItemRow>({
+    name: 'items.lock',
+    text: `
+      SELECT item_id, name, unit_amount_minor, currency, available
+      FROM items WHERE item_id = ANY($1::text[])
+      ORDER BY item_id
+      FOR NO KEY UPDATE`,
+    values: [lines.map((line) => line.itemId)],
+  });
+  return new Map(found.rows.map((row) => [row.item_id, row]));
+}
+
+function price(requested: readonly RequestedLine[], items: ReadonlyMap<string, ItemRow>): OrderLine[] {
+  const lines: OrderLine[] = [];
+  const unknown: string[] = [];
+  for (const { itemId, quantity } of requested) {
+    const item = items.get(itemId);
+    if (item === undefined) {
+      unknown.push(itemId);
+    } else {
+      const { name, unit_amount_minor: unitAmountMinor, currency } = item;
+      lines.push({ itemId, name, quantity, unitAmountMinor, currency });
+    }
+  }
+  if (unknown.length > 0) throw new Refused({ reason: 'unknownItem', itemIds: unknown });
+  const currencies = [...new Set(lines.map((line) => line.currency))].sort();
+  if (currencies.length > 1) throw new Refused({ reason: 'mixedCurrencies', currencies });
+  return lines;
+}
+
+function refuseShortages(requested: readonly RequestedLine[], items: ReadonlyMap<string, ItemRow>): void {
+  const shortages: Shortage[] = [];
+  for (const { itemId, quantity } of requested) {
+    const available = items.get(itemId)?.available ?? 0;
+    if (available < quantity) shortages.push({ itemId, wanted: quantity, available });
+  }
+  if (shortages.length > 0) throw new Refused({ reason: 'outOfStock', shortages });
+}
+
+async function takeStock(connection: Queryable, { orderId, lines }: HoldStockInput): Promise<void> {
+  await connection.query({
+    name: 'items.take',
+    text: `
+      WITH taken AS (
+        UPDATE items SET available = available - line.quantity
+        FROM unnest($2::text[], $3::integer[]) AS line (item_id, quantity)
+        WHERE items.item_id = line.item_id
+        RETURNING items.item_id, line.quantity
+      )
+      INSERT INTO reservation_lines (order_id, item_id, quantity)
+      SELECT $1, item_id, quantity FROM taken`,
+    values: [orderId, lines.map((line) => line.itemId), lines.map((line) => line.quantity)],
+  });
+}
