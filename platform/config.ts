@@ -131,6 +131,25 @@ export const environmentSchema = z.object({
   OTEL_EXPORTER_OTLP_ENDPOINT: httpUrl
     .optional()
     .describe('An OpenTelemetry collector for traces; the other standard `OTEL_*` variables hold too.'),
+
+  STATE_DIR: z
+    .string()
+    .min(1)
+    .default('.state')
+    .describe('Where `npm start` keeps its data and logs; a path from the project folder, or an absolute one.'),
+  POSTGRES_PORT: port
+    .optional()
+    .describe("Port of `npm start`'s own PostgreSQL. Without it a free one is taken, and kept from start to start."),
+  TEMPORAL_PORT: port.default(7233).describe("Port of `npm start`'s own Temporal server."),
+  TEMPORAL_UI_PORT: port.default(8233).describe('Port of its Web UI.'),
+  TEMPORAL_CLI_PATH: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'The `temporal` program that runs it. Without it: the one on the PATH, or one that is installed for you.',
+    ),
+  ZIPKIN_PORT: port.default(8600).describe("Port of `npm start`'s own Zipkin."),
 });
 
 export type Environment = z.output<typeof environmentSchema>;
@@ -189,13 +208,32 @@ export type StripeConfig = {
  * @throws ConfigError naming each variable that is wrong and its mend
  */
 export function loadConfig(source: Readonly<Record<string, string | undefined>> = process.env): Config {
+  const { env, isGiven } = parseEnvironment(source);
+  return toConfig(env, stripeConfig(env, isGiven('STRIPE_SANDBOX_URL')));
+}
+
+/**
+ * The settings as they stand in the environment, and which of them are given there.
+ *
+ * @param source the environment; empty values count as not set, as they do in compose files
+ * @throws ConfigError naming each variable that is wrong and its mend
+ */
+export function parseEnvironment(source: Readonly<Record<string, string | undefined>>): {
+  env: Environment;
+  isGiven: (name: keyof Environment) => boolean;
+} {
   const given = Object.fromEntries(Object.entries(source).filter(([, value]) => value !== undefined && value !== ''));
   const parsed = environmentSchema.safeParse(given);
   if (!parsed.success) {
     const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
     throw new ConfigError(`Wrong settings; correct them in the environment or in .env:\n  ${problems.join('\n  ')}`);
   }
-  return toConfig(parsed.data, stripeConfig(parsed.data, 'STRIPE_SANDBOX_URL' in given));
+  return { env: parsed.data, isGiven: (name) => name in given };
+}
+
+/** The environment of this process, for the stack that hands it on to the processes that it starts. */
+export function processEnvironment(): Readonly<Record<string, string | undefined>> {
+  return process.env;
 }
 
 function stripeConfig(env: Environment, sandboxNamed: boolean): StripeConfig {
