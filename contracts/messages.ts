@@ -5,6 +5,7 @@
  */
 import type { OrderLine, RequestedLine } from '../domain/order-lines.ts';
 import type { OrderStatus } from '../domain/order-status.ts';
+import type { CheckoutSession } from '../domain/payment.ts';
 
 /** Workflow types, as Temporal's Web UI shows them. */
 export const ORDER_LIFECYCLE = 'orderLifecycle';
@@ -103,24 +104,6 @@ export type CancelRequest = { readonly by: 'customer' | 'operator'; readonly rea
 
 /** The result of the update `cancel`: where the order ended. */
 export type CancelResult = { readonly status: OrderStatus };
-
-/** What is known of a Checkout Session at Stripe, read from it or from one of its events. */
-export type CheckoutSession = {
-  readonly sessionId: string;
-  /** The order that the session was made for, from `client_reference_id`. */
-  readonly orderId: string | null;
-  readonly status: 'open' | 'complete' | 'expired';
-  /**
-   * `failed`: complete, but a delayed payment method came back without the money. `unpaid` and complete: its result is
-   * still to come.
-   */
-  readonly payment: 'paid' | 'unpaid' | 'failed';
-  readonly paymentIntentId: string | null;
-  readonly amountMinor: number;
-  /** ISO 4217, upper case. */
-  readonly currency: string;
-  readonly livemode: boolean;
-};
 
 /** The events of Stripe that an order acts on; all others are answered and counted by the webhook, and end there. */
 export const stripeEventTypes = [

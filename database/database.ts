@@ -1,10 +1,10 @@
-import pg from 'pg';
+import { type ClientBase, Pool, types } from 'pg';
 
 /** A pool of connections to PostgreSQL. Statements are named functions beside this file; nothing else sends SQL. */
-export type Database = pg.Pool;
+export type Database = Pool;
 
 /** What a statement runs on: the pool, or the connection of a transaction. */
-export type Queryable = Pick<pg.ClientBase, 'query'>;
+export type Queryable = Pick<ClientBase, 'query'>;
 
 type DatabaseOptions = {
   readonly url: string;
@@ -21,11 +21,11 @@ const CONNECT_TIMEOUT_MS = 5_000;
 const STATEMENT_TIMEOUT_MS = 8_000;
 
 // bigint columns hold minor units and stay below 2^53 by the schema's checks.
-pg.types.setTypeParser(pg.types.builtins.INT8, Number);
+types.setTypeParser(types.builtins.INT8, Number);
 
 /** Opens nothing yet: the pool connects with the first statement. End it with `database.end()`. */
 export function createDatabase({ url, poolSize, name, onIdleError }: DatabaseOptions): Database {
-  const pool = new pg.Pool({
+  const pool = new Pool({
     connectionString: url,
     max: poolSize,
     application_name: name,

@@ -1,0 +1,54 @@
+import Stripe from 'stripe';
+import type { CheckoutSession } from '../domain/payment.ts';
+import type { StripeConfig } from './config.ts';
+
+/** Stripe's answers come within seconds; what takes longer is tried again by Temporal under the same key. */
+const REQUEST_TIMEOUT_MS = 10_000;
+
+/**
+ * Makes the client of Stripe, or of the sandbox where the settings name one. It does not retry: retries belong to
+ * Temporal, which survives a crash between them.
+ */
+export function createStripe(config: StripeConfig): Stripe {
+  return new Stripe(config.apiKey, {
+    ...(config.sandboxUrl === undefined ? {} : sandboxAddress(config.sandboxUrl)),
+    maxNetworkRetries: 0,
+    timeout: REQUEST_TIMEOUT_MS,
+    telemetry: false,
+    appInfo: { name: 'order-backend' },
+  });
+}
+
+function sandboxAddress(url: string): { host: string; port: string; protocol: 'http' | 'https' } {
+  const { hostname, port, protocol } = new URL(url);
+  const isHttps = protocol === 'https:';
+  return { host: hostname, port: port === '' ? (isHttps ? '443' : '80') : port, protocol: isHttps ? 'https' : 'http' };
+}
+
+/** A delayed payment that came back without the money leaves its payment intent in one of these. */
+const FAILED_INTENT: ReadonlySet<Stripe.PaymentIntent.Status> = new Set(['requires_payment_method', 'canceled']);
+
+/**
+ * Reduces a Checkout Session to what an order acts on.
+ *
+ * @param session as an event carries it or, with `payment_intent` expanded, as it was read: only the payment intent
+ *   tells a delayed payment that failed from one that is still on its way
+ */
+export function toCheckoutSession(session: Stripe.Checkout.Session): CheckoutSession {
+  const intent = session.payment_intent;
+  const unpaid = session.payment_status === 'unpaid';
+  const failed =
+    unpaid && session.status === 'complete' && typeof intent === 'object' && intent !== null
+      ? FAILED_INTENT.has(intent.status)
+      : false;
+  return {
+    sessionId: session.id,
+    orderId: session.client_reference_id,
+    status: session.status ?? 'open',
+    payment: unpaid ? (failed ? 'failed' : 'unpaid') : 'paid',
+    paymentIntentId: typeof intent === 'object' ? (intent?.id ?? null) : intent,
+    amountMinor: session.amount_total ?? 0,
+    currency: (session.currency ?? '').toUpperCase(),
+    livemode: session.livemode,
+  };
+}
