@@ -1,4 +1,5 @@
 import process from 'node:process';
+import { type ClientConnectConfig, loadClientConnectConfig } from '@temporalio/envconfig';
 import { z } from 'zod';
 
 /** The sandbox's fixed credentials. They open nothing but a local Stripe that holds no money. */
@@ -44,6 +45,20 @@ export const environmentSchema = z.object({
     .default('127.0.0.1:7233')
     .describe('Temporal, as host:port. `npm start` brings its own where this is not set.'),
   TEMPORAL_NAMESPACE: z.string().min(1).default('default').describe("Temporal's namespace."),
+  TEMPORAL_API_KEY: z.string().min(1).optional().describe('An API key of Temporal Cloud; it switches TLS on.'),
+  TEMPORAL_TLS: flag
+    .optional()
+    .describe("`true` connects with TLS. Temporal's own `TEMPORAL_TLS_…` variables name certificates and keys."),
+  TEMPORAL_PROFILE: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("The profile of Temporal's configuration file to connect with; the variables above go first."),
+  TEMPORAL_CONFIG_FILE: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("Temporal's configuration file. It is read only where this or `TEMPORAL_PROFILE` is set."),
   TASK_QUEUE_PREFIX: z
     .string()
     .max(64)
@@ -131,6 +146,13 @@ export const environmentSchema = z.object({
   OTEL_EXPORTER_OTLP_ENDPOINT: httpUrl
     .optional()
     .describe('An OpenTelemetry collector for traces; the other standard `OTEL_*` variables hold too.'),
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: httpUrl
+    .optional()
+    .describe('The whole address that traces go to, where it is not `OTEL_EXPORTER_OTLP_ENDPOINT` and `/v1/traces`.'),
+  OTEL_EXPORTER_OTLP_PROTOCOL: z
+    .literal('http/protobuf', 'must be http/protobuf; every collector takes it on port 4318')
+    .optional()
+    .describe('How traces are sent to the collector.'),
 
   STATE_DIR: z
     .string()
@@ -162,7 +184,7 @@ export class ConfigError extends Error {
 export type Config = ReturnType<typeof toConfig>;
 
 /** What the processes read: settings grouped by what they belong to, durations in milliseconds. */
-function toConfig(env: Environment, stripe: StripeConfig) {
+function toConfig(env: Environment, stripe: StripeConfig, temporal: ClientConnectConfig) {
   return {
     production: env.NODE_ENV === 'production',
     logLevel: env.LOG_LEVEL,
@@ -173,8 +195,12 @@ function toConfig(env: Environment, stripe: StripeConfig) {
     operations: { host: env.OPERATIONS_HOST, port: env.OPERATIONS_PORT },
     database: { url: env.DATABASE_URL, poolSize: env.DATABASE_POOL_SIZE },
     temporal: {
-      address: env.TEMPORAL_ADDRESS,
-      namespace: env.TEMPORAL_NAMESPACE,
+      /** For `Connection.connect` and `NativeConnection.connect`: address, API key, TLS and gRPC metadata. */
+      connection: {
+        ...temporal.connectionOptions,
+        address: temporal.connectionOptions.address ?? env.TEMPORAL_ADDRESS,
+      },
+      namespace: temporal.namespace ?? env.TEMPORAL_NAMESPACE,
       taskQueuePrefix: env.TASK_QUEUE_PREFIX,
     },
     stripe,
@@ -187,7 +213,7 @@ function toConfig(env: Environment, stripe: StripeConfig) {
     paymentWindowMs: env.PAYMENT_WINDOW_SECONDS * 1000,
     createTimeoutMs: env.CREATE_TIMEOUT_SECONDS * 1000,
     shutdownGraceMs: env.SHUTDOWN_GRACE_SECONDS * 1000,
-    telemetry: { zipkinUrl: env.ZIPKIN_URL, otlpEndpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT },
+    telemetry: { zipkinUrl: env.ZIPKIN_URL, otlpTracesUrl: otlpTracesUrl(env) },
   };
 }
 
@@ -209,7 +235,7 @@ export type StripeConfig = {
  */
 export function loadConfig(source: Readonly<Record<string, string | undefined>> = process.env): Config {
   const { env, isGiven } = parseEnvironment(source);
-  return toConfig(env, stripeConfig(env, isGiven('STRIPE_SANDBOX_URL')));
+  return toConfig(env, stripeConfig(env, isGiven('STRIPE_SANDBOX_URL')), temporalConfig(source));
 }
 
 /**
@@ -272,4 +298,27 @@ function stripeConfig(env: Environment, sandboxNamed: boolean): StripeConfig {
     livemode,
     sandboxUrl: undefined,
   };
+}
+
+/** Temporal's own settings, read by Temporal's own library, so that they mean here what they mean to its command line. */
+function temporalConfig(source: Readonly<Record<string, string | undefined>>): ClientConnectConfig {
+  const variables = Object.fromEntries(
+    Object.entries(source).flatMap(([name, value]) => (value === undefined || value === '' ? [] : [[name, value]])),
+  );
+  // Unasked, the library would read the file of the person's Temporal command line, and orders of a first try could
+  // land in a namespace of somebody's Temporal Cloud.
+  const disableFile = variables['TEMPORAL_PROFILE'] === undefined && variables['TEMPORAL_CONFIG_FILE'] === undefined;
+  try {
+    return loadClientConnectConfig({ overrideEnvVars: variables, disableFile });
+  } catch (error) {
+    const problem = error instanceof Error ? error.message : String(error);
+    throw new ConfigError(`TEMPORAL_…: Temporal's settings can't be read: ${problem}`, { cause: error });
+  }
+}
+
+function otlpTracesUrl(env: Environment): string | undefined {
+  if (env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT !== undefined) {
+    return env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT;
+  }
+  return env.OTEL_EXPORTER_OTLP_ENDPOINT && `${env.OTEL_EXPORTER_OTLP_ENDPOINT}/v1/traces`;
 }
