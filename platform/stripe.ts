@@ -44,7 +44,7 @@ export function toCheckoutSession(session: Stripe.Checkout.Session): CheckoutSes
   return {
     sessionId: session.id,
     orderId: session.client_reference_id,
-    status: session.status ?? 'open',
+    status: session.status === 'complete' || session.status === 'expired' ? session.status : 'open',
     payment: unpaid ? (failed ? 'failed' : 'unpaid') : 'paid',
     paymentIntentId: typeof intent === 'object' ? (intent?.id ?? null) : intent,
     amountMinor: session.amount_total ?? 0,

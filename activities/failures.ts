@@ -1,0 +1,61 @@
+import { ApplicationFailure } from '@temporalio/common';
+import Stripe from 'stripe';
+import {
+  RESERVATION_RELEASED,
+  STRIPE_KEPT_FAILURE,
+  STRIPE_MISCONFIGURED,
+  STRIPE_REFUSED,
+  TIMELINE_CONFLICT,
+} from '../contracts/failures.ts';
+import { TimelineConflictError } from '../database/orders.ts';
+import { ReservationReleasedError } from '../database/stock.ts';
+
+/** How long to wait before asking Stripe again with settings that an operator has to mend first. */
+const MISCONFIGURED_RETRY_MS = 30_000;
+
+/**
+ * Says for each error of an activity whether trying again can help, and under which type the workflow knows it. Errors
+ * that are not named here are tried again: a database or Stripe that is away comes back.
+ *
+ * @returns the failure for Temporal, or the error itself where it is to be retried as it is
+ */
+export function toActivityFailure(error: unknown): unknown {
+  if (error instanceof TimelineConflictError) {
+    return failure(TIMELINE_CONFLICT, error, { nonRetryable: true });
+  }
+  if (error instanceof ReservationReleasedError) {
+    return failure(RESERVATION_RELEASED, error, { nonRetryable: true });
+  }
+  if (error instanceof Stripe.errors.StripeError) return toStripeFailure(error);
+  return error;
+}
+
+function toStripeFailure(error: Stripe.errors.StripeError): unknown {
+  if (error instanceof Stripe.errors.StripeConnectionError || error instanceof Stripe.errors.StripeRateLimitError) {
+    return error;
+  }
+  const status = error.statusCode ?? 0;
+  if (status >= 500) {
+    return error.headers?.['idempotent-replayed'] === 'true'
+      ? failure(STRIPE_KEPT_FAILURE, error, { nonRetryable: true })
+      : error;
+  }
+  // Another attempt with the same key is still at work at Stripe.
+  if (error.code === 'idempotency_key_in_use' || status === 409) return error;
+  if (
+    error instanceof Stripe.errors.StripeAuthenticationError ||
+    error instanceof Stripe.errors.StripePermissionError ||
+    error instanceof Stripe.errors.StripeIdempotencyError
+  ) {
+    return failure(STRIPE_MISCONFIGURED, error, { nonRetryable: false, nextRetryDelay: MISCONFIGURED_RETRY_MS });
+  }
+  return status >= 400 ? failure(STRIPE_REFUSED, error, { nonRetryable: true }) : error;
+}
+
+function failure(
+  type: string,
+  cause: Error,
+  options: { readonly nonRetryable: boolean; readonly nextRetryDelay?: number },
+): ApplicationFailure {
+  return ApplicationFailure.create({ type, message: cause.message, cause, ...options });
+}

@@ -1,0 +1,14 @@
+/**
+ * The types of failures that workflows tell apart. Across Temporal a failure is known by its `type`, never by its class.
+ */
+
+/** Stripe refuses the request, and always will: an amount below its minimum, for example. */
+export const STRIPE_REFUSED = 'StripeRefused';
+/** Stripe keeps a failure of its own under the idempotency key; another key is needed. */
+export const STRIPE_KEPT_FAILURE = 'StripeKeptFailure';
+/** Stripe does not take our key or our way of asking: the operator's to mend, not the order's fault. */
+export const STRIPE_MISCONFIGURED = 'StripeMisconfigured';
+/** The order's timeline says something else than the workflow: a bug, or two that write. */
+export const TIMELINE_CONFLICT = 'TimelineConflict';
+/** The stock was given back before it was taken: an attempt that was given up on came late. */
+export const RESERVATION_RELEASED = 'ReservationReleased';
