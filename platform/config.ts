@@ -96,6 +96,25 @@ export const environmentSchema = z.object({
     .describe('The address that API, webhook receiver and sandbox listen on.'),
   API_PORT: port.default(8101).describe('Port of the orders API and the payment page.'),
   WEBHOOK_PORT: port.default(8301).describe("Port of the receiver of Stripe's webhook."),
+  API_REQUESTS_PER_MINUTE: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(6000)
+    .describe('Requests that one client address may send to the orders API in a minute; more are answered 429.'),
+  WEBHOOK_REQUESTS_PER_MINUTE: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(12_000)
+    .describe('The same for the webhook receiver; Stripe delivers again what was answered 429.'),
+  TRUSTED_PROXIES: z
+    .string()
+    .regex(/^[\da-fA-F.:/]+(,[\da-fA-F.:/]+)*$/, 'must be addresses or networks with commas between')
+    .optional()
+    .describe(
+      'Addresses or networks (`10.0.0.0/8`) of proxies before the API, with commas between: their `X-Forwarded-For` is believed.',
+    ),
   STRIPE_SANDBOX_PORT: port.default(8302).describe('Port of the Stripe sandbox.'),
   STRIPE_SANDBOX_STATE_FILE: z
     .string()
@@ -190,8 +209,9 @@ function toConfig(env: Environment, stripe: StripeConfig, temporal: ClientConnec
     logLevel: env.LOG_LEVEL,
     host: env.HOST,
     publicUrl: env.PUBLIC_URL,
-    api: { port: env.API_PORT },
-    webhook: { port: env.WEBHOOK_PORT },
+    trustedProxies: env.TRUSTED_PROXIES?.split(',') ?? [],
+    api: { port: env.API_PORT, requestsPerMinute: env.API_REQUESTS_PER_MINUTE },
+    webhook: { port: env.WEBHOOK_PORT, requestsPerMinute: env.WEBHOOK_REQUESTS_PER_MINUTE },
     operations: { host: env.OPERATIONS_HOST, port: env.OPERATIONS_PORT },
     database: { url: env.DATABASE_URL, poolSize: env.DATABASE_POOL_SIZE },
     temporal: {
