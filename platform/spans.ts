@@ -47,6 +47,14 @@ export function annotateSpan(attributes: Attributes): void {
   trace.getActiveSpan()?.setAttributes(attributes);
 }
 
+/** Writes an error into the span of what runs now; error handlers call it for faults of ours. */
+export function recordSpanError(error: unknown): void {
+  const span = trace.getActiveSpan();
+  if (span !== undefined) {
+    recordError(span, error);
+  }
+}
+
 function recordError(span: Span, error: unknown): void {
   const message = withoutSecrets(error instanceof Error ? error.message : String(error));
   span.setStatus({ code: SpanStatusCode.ERROR, message });
@@ -80,13 +88,6 @@ export function addRequestTracing(app: FastifyInstance, options: { readonly pare
   // A body arrives in events of its socket, outside the context that the first hook set.
   app.addHook('preValidation', (request, _reply, next) => {
     context.with(serverSpans.get(request)?.context ?? context.active(), next);
-  });
-  app.addHook('onError', (request, reply, error, next) => {
-    const span = serverSpans.get(request)?.span;
-    if (span !== undefined && reply.statusCode >= 500) {
-      recordError(span, error);
-    }
-    next();
   });
   app.addHook('onResponse', (request, reply, next) => {
     const server = serverSpans.get(request);
