@@ -1,0 +1,104 @@
+import type { ManagedProcess, ProcessEvents } from './managed-process.ts';
+import { createPostgresServer, ensureDatabase, type PostgresServer } from './postgres.ts';
+import type { Reporter } from './stack-error.ts';
+import type { StateFolder } from './state-folder.ts';
+import { findTemporalCli } from './temporal-cli.ts';
+import { createTemporalServer, type TemporalServer } from './temporal-server.ts';
+
+export type InfrastructureOptions = {
+  readonly state: StateFolder;
+  readonly log: Reporter;
+  readonly ports: {
+    /** Undefined: a free one, kept from start to start. */
+    readonly postgres?: number | undefined;
+    /** Undefined: a free one. */
+    readonly temporal?: number | undefined;
+    /** Undefined: no Web UI. */
+    readonly temporalUi?: number | undefined;
+  };
+  /** False only where the data are thrown away: a COMMIT then doesn't wait for the disk. */
+  readonly durable: boolean;
+  /** Where it is set, that part is taken as it is, and none is started. */
+  readonly external?: { readonly databaseUrl?: string | undefined; readonly temporalAddress?: string | undefined };
+  /** The program that TEMPORAL_CLI_PATH names. */
+  readonly temporalCliPath?: string | undefined;
+  /** Without them a part that dies stays dead. */
+  readonly events?: (name: string) => ProcessEvents;
+};
+
+export type Infrastructure = {
+  readonly databaseUrl: string;
+  readonly temporalAddress: string;
+  readonly temporalUiUrl: string | undefined;
+  /** Undefined where it is an external one. */
+  readonly postgres: PostgresServer | undefined;
+  readonly temporal: TemporalServer | undefined;
+  readonly stop: () => Promise<void>;
+};
+
+/** The order in which parts are ended: what stands on others goes first. */
+export const LAYERS = { infrastructure: 0, sandbox: 1, workers: 2, edges: 3 } as const;
+
+export const DATABASE = 'orders';
+
+/**
+ * Brings up PostgreSQL, with an empty database `orders` where there is none, and Temporal, side by side.
+ *
+ * @throws StackError saying what is in the way and how to mend it; nothing is left running then
+ */
+export async function startInfrastructure(options: InfrastructureOptions): Promise<Infrastructure> {
+  const started: ManagedProcess[] = [];
+  const stop = async (): Promise<void> => {
+    await Promise.all(started.map((part) => part.stop()));
+  };
+  const results = await Promise.allSettled([startPostgres(options, started), startTemporal(options, started)]);
+  const failed = results.find((result) => result.status === 'rejected');
+  const [postgres, temporal] = results;
+  if (failed !== undefined || postgres.status === 'rejected' || temporal.status === 'rejected') {
+    await stop();
+    throw failed?.reason;
+  }
+  return { ...postgres.value, ...temporal.value, stop };
+}
+
+async function startPostgres(
+  options: InfrastructureOptions,
+  started: ManagedProcess[],
+): Promise<Pick<Infrastructure, 'databaseUrl' | 'postgres'>> {
+  const databaseUrl = options.external?.databaseUrl;
+  if (databaseUrl !== undefined) return { databaseUrl, postgres: undefined };
+  const startedAt = performance.now();
+  const postgres = await createPostgresServer({
+    state: options.state,
+    port: options.ports.postgres,
+    durable: options.durable,
+    layer: LAYERS.infrastructure,
+    events: options.events?.('PostgreSQL'),
+  });
+  started.push(postgres);
+  await postgres.start();
+  await ensureDatabase(postgres.url('postgres'), DATABASE);
+  options.log.up('PostgreSQL', `127.0.0.1:${postgres.port}`, performance.now() - startedAt);
+  return { databaseUrl: postgres.url(DATABASE), postgres };
+}
+
+async function startTemporal(
+  options: InfrastructureOptions,
+  started: ManagedProcess[],
+): Promise<Pick<Infrastructure, 'temporalAddress' | 'temporalUiUrl' | 'temporal'>> {
+  const temporalAddress = options.external?.temporalAddress;
+  if (temporalAddress !== undefined) return { temporalAddress, temporalUiUrl: undefined, temporal: undefined };
+  const startedAt = performance.now();
+  const temporal = await createTemporalServer({
+    state: options.state,
+    program: await findTemporalCli({ log: options.log, givenPath: options.temporalCliPath }),
+    port: options.ports.temporal,
+    uiPort: options.ports.temporalUi,
+    layer: LAYERS.infrastructure,
+    events: options.events?.('Temporal'),
+  });
+  started.push(temporal);
+  await temporal.start();
+  options.log.up('Temporal', temporal.address, performance.now() - startedAt);
+  return { temporalAddress: temporal.address, temporalUiUrl: temporal.uiUrl, temporal };
+}

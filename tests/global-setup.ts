@@ -1,0 +1,96 @@
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir, userInfo } from 'node:os';
+import { join } from 'node:path';
+import process, { stderr } from 'node:process';
+import type { TestProject } from 'vitest/node';
+import { parseEnvironment, processEnvironment } from '../platform/config.ts';
+import { startInfrastructure, type Infrastructure } from '../stack/infrastructure.ts';
+import { ensureDatabase } from '../stack/postgres.ts';
+import { identify, isAlive } from '../stack/process-identity.ts';
+import type { Reporter } from '../stack/stack-error.ts';
+import { endOrphans, openStateFolder, ownerOf } from '../stack/state-folder.ts';
+import { MIGRATED_TEMPLATE } from '../stack/test-database.ts';
+
+declare module 'vitest' {
+  export interface ProvidedContext {
+    /** PostgreSQL, as a user who may create databases. A test makes its own with `createTestDatabase`. */
+    databaseUrl: string;
+    temporalAddress: string;
+  }
+}
+
+const RUN_PREFIX = 'run-';
+const RUNS_FOLDER = join(tmpdir(), `order-backend-tests-${userInfo().username}`);
+
+/** Says nothing but what is slow: the first build of the Temporal server. */
+const log: Reporter = {
+  up: () => undefined,
+  progress: (message) => stderr.write(`${message}\n`),
+  warn: (message) => stderr.write(`${message}\n`),
+};
+
+/**
+ * Brings up PostgreSQL and Temporal once for a run of the tests, on free ports and in a folder of its own, so that it
+ * works beside a running `npm start` and beside other runs.
+ *
+ * @returns the teardown
+ */
+export async function setup(project: TestProject): Promise<() => Promise<void>> {
+  await removeDeadRuns();
+  const { folder: state } = await openStateFolder(join(RUNS_FOLDER, `${RUN_PREFIX}${process.pid}`));
+  const { env } = parseEnvironment(processEnvironment());
+  const infrastructure = await startInfrastructure({
+    state,
+    log,
+    ports: {},
+    durable: false,
+    temporalCliPath: env.TEMPORAL_CLI_PATH,
+  });
+  const endAtExit = (): void => {
+    endNow(infrastructure);
+  };
+  process.once('exit', endAtExit);
+
+  const adminUrl = infrastructure.databaseUrl;
+  await migrateTemplate(adminUrl);
+  project.provide('databaseUrl', adminUrl);
+  project.provide('temporalAddress', infrastructure.temporalAddress);
+
+  return async () => {
+    await infrastructure.stop();
+    process.off('exit', endAtExit);
+    rmSync(state.path, { recursive: true, force: true });
+  };
+}
+
+/** A run that is broken off leaves without its teardown: both servers get their signal and end by themselves. */
+function endNow({ postgres, temporal }: Infrastructure): void {
+  const ends = [
+    { pid: postgres?.pid(), signal: 'SIGINT' as const },
+    { pid: temporal?.pid(), signal: 'SIGTERM' as const },
+  ];
+  for (const { pid, signal } of ends) {
+    if (pid !== undefined) process.kill(pid, signal);
+  }
+}
+
+/** What a run left that was killed. */
+async function removeDeadRuns(): Promise<void> {
+  mkdirSync(RUNS_FOLDER, { recursive: true });
+  for (const name of readdirSync(RUNS_FOLDER)) {
+    const path = join(RUNS_FOLDER, name);
+    // A run whose process lives, and one that has just made its folder, are left alone.
+    const pid = Number(name.slice(RUN_PREFIX.length));
+    if (ownerOf(path) !== undefined || isAlive(identify(pid))) continue;
+    if (existsSync(join(path, 'processes'))) await endOrphans(path);
+    rmSync(path, { recursive: true, force: true });
+  }
+}
+
+async function migrateTemplate(adminUrl: string): Promise<void> {
+  await ensureDatabase(adminUrl, MIGRATED_TEMPLATE);
+  const url = new URL(adminUrl);
+  url.pathname = `/${MIGRATED_TEMPLATE}`;
+  const { migrate } = await import('../database/migrate.ts');
+  await migrate(url.href);
+}
