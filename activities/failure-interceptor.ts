@@ -9,10 +9,7 @@ const ALARMS: ReadonlySet<string> = new Set([STRIPE_MISCONFIGURED, TIMELINE_CONF
 
 /** Turns the errors of all activities into failures that workflows know, and raises the alarm for those that need it. */
 export class FailureInterceptor implements ActivityInboundCallsInterceptor {
-  async execute(
-    input: ActivityExecuteInput,
-    next: Next<ActivityInboundCallsInterceptor, 'execute'>,
-  ): Promise<unknown> {
+  async execute(input: ActivityExecuteInput, next: Next<ActivityInboundCallsInterceptor, 'execute'>): Promise<unknown> {
     try {
       return await next(input);
     } catch (error) {

@@ -1,5 +1,5 @@
 import { ApplicationFailure } from '@temporalio/common';
-import Stripe from 'stripe';
+import { Stripe } from 'stripe';
 import {
   RESERVATION_RELEASED,
   STRIPE_KEPT_FAILURE,

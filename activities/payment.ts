@@ -1,5 +1,5 @@
 import { log } from '@temporalio/activity';
-import type Stripe from 'stripe';
+import type { Stripe } from 'stripe';
 import type { OrderLine } from '../domain/order-lines.ts';
 import { must } from '../domain/must.ts';
 import type { CheckoutSession } from '../domain/payment.ts';

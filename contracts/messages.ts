@@ -148,7 +148,12 @@ export type StripeEvent = {
     }
 );
 
+/** How the workflow of an order ended: the order's last status, or that there never was an order. */
+export type OrderLifecycleResult = { readonly status: OrderStatus | 'REFUSED' };
+
 export type PaymentAftercareInput = { readonly orderId: string; readonly event: StripeEvent };
+
+export type PaymentAftercareResult = { readonly did: 'nothing' | 'note' | 'refund' };
 
 /** What the stock step gives: the order's lines with their price snapshot, or why there is no order. */
 export type HoldStockResult =

@@ -45,10 +45,7 @@ export const createOrderSchema = z.strictObject(
 );
 
 /** Lines of one item are one line of the order, so the bound of a quantity holds for their sum. */
-function refuseLargeSums(
-  lines: readonly z.output<typeof requestedLineSchema>[],
-  context: z.core.$RefinementCtx<unknown>,
-): void {
+function refuseLargeSums(lines: readonly z.output<typeof requestedLineSchema>[], context: z.core.$RefinementCtx): void {
   const sums = new Map<string, number>();
   for (const [index, { itemID, quantity }] of lines.entries()) {
     const sum = (sums.get(itemID) ?? 0) + quantity;

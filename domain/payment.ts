@@ -172,7 +172,10 @@ function followSession(state: AwaitedPayment, verdict: Verdict): { state: Awaite
             state: { ...state, processing: true },
             step: {
               do: 'wait',
-              note: { event: 'payment.processing', detail: 'The payment is on its way; the bank has not confirmed it yet.' },
+              note: {
+                event: 'payment.processing',
+                detail: 'The payment is on its way; the bank has not confirmed it yet.',
+              },
             },
           };
     case 'paid':

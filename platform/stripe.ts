@@ -1,4 +1,4 @@
-import Stripe from 'stripe';
+import { Stripe } from 'stripe';
 import type { CheckoutSession } from '../domain/payment.ts';
 import type { StripeConfig } from './config.ts';
 
@@ -44,11 +44,16 @@ export function toCheckoutSession(session: Stripe.Checkout.Session): CheckoutSes
   return {
     sessionId: session.id,
     orderId: session.client_reference_id,
-    status: session.status === 'complete' || session.status === 'expired' ? session.status : 'open',
+    status: toStatus(session.status),
     payment: unpaid ? (failed ? 'failed' : 'unpaid') : 'paid',
     paymentIntentId: typeof intent === 'object' ? (intent?.id ?? null) : intent,
     amountMinor: session.amount_total ?? 0,
     currency: (session.currency ?? '').toUpperCase(),
     livemode: session.livemode,
   };
+}
+
+/** A status that Stripe adds some day counts as open: then nothing ends on it. */
+function toStatus(status: string | null): CheckoutSession['status'] {
+  return status === 'complete' || status === 'expired' ? status : 'open';
 }

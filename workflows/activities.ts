@@ -1,0 +1,64 @@
+import { ActivityCancellationType, proxyActivities, proxyLocalActivities, workflowInfo } from '@temporalio/workflow';
+import type { FulfillmentActivities } from '../activities/fulfillment.ts';
+import type { OrderActivities } from '../activities/orders.ts';
+import type { PaymentActivities } from '../activities/payment.ts';
+import type { StockActivities } from '../activities/stock.ts';
+import { taskQueuesBeside } from '../contracts/messages.ts';
+
+/** Short enough that all heals soon after the mend: with default policies it took 64 s after an outage of 63 s. */
+const RETRY = { initialInterval: '200ms', backoffCoefficient: 2, maximumInterval: '10s' } as const;
+
+/** Longer than the 8 s after which PostgreSQL gives up on a statement. */
+const DATABASE_TIMEOUT = '15s';
+/** Closing a session may take two requests of 10 s. */
+const STRIPE_TIMEOUT = '30s';
+/** Stripe keeps an idempotency key for 24 hours; creating stops well before. */
+const CREATE_PAYMENT_FOR = '12h';
+
+export type Activities = ReturnType<typeof connectActivities>;
+
+/** The activities on the task queues of the installation that this workflow belongs to. */
+export function connectActivities() {
+  const queues = taskQueuesBeside(workflowInfo().taskQueue);
+  const payment = { taskQueue: queues.payment, startToCloseTimeout: STRIPE_TIMEOUT, retry: RETRY } as const;
+  return {
+    stock: proxyActivities<StockActivities>({
+      taskQueue: queues.stock,
+      startToCloseTimeout: DATABASE_TIMEOUT,
+      retry: RETRY,
+    }),
+    /** Waits for Stripe as long as it takes. */
+    payment: proxyActivities<PaymentActivities>(payment),
+    /** Gives up after 12 h; when it is cancelled it still says whether the session was made. */
+    paymentRequest: proxyActivities<Pick<PaymentActivities, 'createCheckoutSession'>>({
+      ...payment,
+      summary: 'Create the payment link',
+      scheduleToCloseTimeout: CREATE_PAYMENT_FOR,
+      cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+    }),
+    /** Asks for a session where nothing depends on the answer; gives up soon. */
+    paymentCheck: proxyActivities<Pick<PaymentActivities, 'readCheckoutSession'>>({
+      ...payment,
+      summary: 'Ask Stripe whether it is paid',
+      scheduleToCloseTimeout: '1m',
+    }),
+    fulfillment: proxyActivities<FulfillmentActivities>({
+      taskQueue: queues.fulfillment,
+      summary: 'Ship the order',
+      startToCloseTimeout: DATABASE_TIMEOUT,
+      retry: RETRY,
+    }),
+    /** Writes rows within the workflow task: no event but a marker, no round trip. */
+    localOrders: proxyLocalActivities<OrderActivities>({
+      startToCloseTimeout: '5s',
+      scheduleToCloseTimeout: '5s',
+      retry: { ...RETRY, maximumInterval: '1s', maximumAttempts: 3 },
+    }),
+    /** The same functions, for when PostgreSQL is away for longer than a workflow task may take. */
+    orders: proxyActivities<OrderActivities>({
+      taskQueue: queues.orders,
+      startToCloseTimeout: DATABASE_TIMEOUT,
+      retry: RETRY,
+    }),
+  };
+}

@@ -1,0 +1,38 @@
+import { condition } from '@temporalio/workflow';
+
+/**
+ * The one way into an order: signal and update handlers and timers only push, one loop decides. Handlers that act at
+ * once would see an order that has half made a step; a worker that crashes and redoes the step then decides otherwise
+ * than the row that it wrote before.
+ */
+export class Inbox<Message> {
+  readonly #messages: Message[] = [];
+
+  push(message: Message): void {
+    this.#messages.push(message);
+  }
+
+  get isEmpty(): boolean {
+    return this.#messages.length === 0;
+  }
+
+  /** Gives the oldest message like this, which stays where it is. */
+  find<Wanted extends Message>(matches: (message: Message) => message is Wanted): Wanted | undefined {
+    return this.#messages.find(matches);
+  }
+
+  /** Takes the oldest message; waits for one where there is none. */
+  async next(): Promise<Message> {
+    let message = this.poll();
+    while (message === undefined) {
+      await condition(() => this.#messages.length > 0);
+      message = this.poll();
+    }
+    return message;
+  }
+
+  /** Takes the oldest message, or undefined where there is none. */
+  poll(): Message | undefined {
+    return this.#messages.shift();
+  }
+}

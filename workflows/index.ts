@@ -1,0 +1,3 @@
+/** The workflows that the workers on the task queue `orders` run; the entry of their bundle. */
+export { orderLifecycle } from './order-lifecycle.ts';
+export { paymentAftercare } from './payment-aftercare.ts';

@@ -1,0 +1,95 @@
+import { ActivityFailure, log, setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
+import { defineSearchAttributeKey } from '@temporalio/common';
+import { ORDER_STATUS_ATTRIBUTE, type TimelineEntry } from '../contracts/messages.ts';
+import type { OrderLine } from '../domain/order-lines.ts';
+import { canTransition, type OrderStatus, transitionEvent } from '../domain/order-status.ts';
+import type { Activities } from './activities.ts';
+
+const orderStatusKey = defineSearchAttributeKey(ORDER_STATUS_ATTRIBUTE, 'KEYWORD');
+
+type NewOrder = {
+  readonly customerId: string;
+  readonly runId: string;
+  readonly requestHash: string;
+  readonly traceId: string;
+  readonly lines: readonly OrderLine[];
+  readonly detail: string;
+};
+
+type Changes = Pick<TimelineEntry, 'checkoutSessionId' | 'paymentLink' | 'paymentIntentId'>;
+
+/**
+ * The order's status and everything that shows it: the row with its timeline, the search attribute, and the sentence in
+ * Temporal's Web UI. It is the only one that writes them.
+ */
+export class Journal {
+  readonly #orderId: string;
+  readonly #activities: Activities;
+  #seq = 0;
+  #status: OrderStatus | undefined;
+
+  constructor(orderId: string, activities: Activities) {
+    this.#orderId = orderId;
+    this.#activities = activities;
+  }
+
+  /** The order's status; undefined before the order exists. */
+  get status(): OrderStatus | undefined {
+    return this.#status;
+  }
+
+  /** Begins the order as PENDING, with its row and lines. */
+  async begin(order: NewOrder): Promise<void> {
+    this.#step('PENDING');
+    this.#seq = 1;
+    await this.#write((orders) => orders.recordOrder({ ...order, orderId: this.#orderId }));
+    setCurrentDetails(order.detail);
+  }
+
+  /** Moves the order to another status and writes it down. */
+  async transition(to: OrderStatus, detail: string, changes: Changes = {}): Promise<void> {
+    this.#step(to);
+    await this.#record(to, transitionEvent(to), detail, changes);
+    upsertSearchAttributes([{ key: orderStatusKey, value: to }]);
+  }
+
+  /** Writes down what happened without a change of status. */
+  async note(event: string, detail: string): Promise<void> {
+    if (this.#status === undefined) throw new Error('An order that does not exist has no timeline');
+    await this.#record(this.#status, event, detail, {});
+  }
+
+  /** Shows that the request was refused: there is no order and no row. */
+  refuse(detail: string): void {
+    setCurrentDetails(detail);
+    upsertSearchAttributes([{ key: orderStatusKey, value: 'REFUSED' }]);
+  }
+
+  #step(to: OrderStatus): void {
+    if (!canTransition(this.#status, to)) {
+      throw new Error(`Order ${this.#orderId} cannot go from ${this.#status ?? 'nothing'} to ${to}`);
+    }
+    this.#status = to;
+  }
+
+  async #record(status: OrderStatus, event: string, detail: string, changes: Changes): Promise<void> {
+    this.#seq += 1;
+    const entry = { orderId: this.#orderId, seq: this.#seq, status, event, detail, ...changes };
+    await this.#write((orders) => orders.recordTimelineEntry(entry));
+    setCurrentDetails(detail);
+  }
+
+  /**
+   * Writes from within the workflow task, and where that fails from an activity of its own that waits for PostgreSQL as
+   * long as it takes. Both may happen; the rows are written by `(order_id, seq)`, so twice is once.
+   */
+  async #write(write: (orders: Pick<Activities['orders'], 'recordOrder' | 'recordTimelineEntry'>) => Promise<void>) {
+    try {
+      await write(this.#activities.localOrders);
+    } catch (error) {
+      if (!(error instanceof ActivityFailure)) throw error;
+      log.warn('The row could not be written at once; an activity goes on trying', { status: this.#status });
+      await write(this.#activities.orders);
+    }
+  }
+}

@@ -1,0 +1,100 @@
+import { log, workflowInfo } from '@temporalio/workflow';
+import type { CancelRequest, CreateResult, OrderLifecycleInput, Refusal, StripeEvent } from '../contracts/messages.ts';
+import { decideAftercare } from '../domain/aftercare.ts';
+import { isTerminal, type OrderStatus } from '../domain/order-status.ts';
+import type { Closing } from '../domain/payment.ts';
+import { connectActivities } from './activities.ts';
+import { Inbox } from './inbox.ts';
+import { Journal } from './journal.ts';
+import type { Message } from './messages.ts';
+import { refundPayment } from './refund.ts';
+import { describeRefusal } from './words.ts';
+
+/** One order while its workflow runs: what its steps share. */
+export class Order {
+  readonly input: OrderLifecycleInput;
+  /** The first run's id: it stays when an operator resets the workflow. */
+  readonly runId = workflowInfo().firstExecutionRunId;
+  readonly activities = connectActivities();
+  readonly inbox = new Inbox<Message>();
+  readonly journal: Journal;
+  /** What the client is told; undefined until that is known. */
+  created: CreateResult | undefined;
+  /** From here on the goods may leave, and a cancel comes too late. */
+  fulfilling = false;
+  #paymentIntentId: string | null = null;
+  readonly #compensations: (() => Promise<void>)[] = [];
+
+  constructor(input: OrderLifecycleInput) {
+    this.input = input;
+    this.journal = new Journal(input.orderId, this.activities);
+  }
+
+  get status(): OrderStatus | undefined {
+    return this.journal.status;
+  }
+
+  get ended(): boolean {
+    const refused = this.created !== undefined && this.created.refusal !== null;
+    return refused || (this.status !== undefined && isTerminal(this.status));
+  }
+
+  /** Registers what undoes a step; to be called before the step, since the step may happen and its answer be lost. */
+  undoWith(compensation: () => Promise<void>): void {
+    this.#compensations.push(compensation);
+  }
+
+  /** Undoes what was done, the last step first. */
+  async compensate(): Promise<void> {
+    for (let undo = this.#compensations.pop(); undo !== undefined; undo = this.#compensations.pop()) await undo();
+  }
+
+  /** There is no order: nothing is held, no row is written. */
+  refuse(refusal: Refusal): void {
+    const { requestHash, traceId } = this.input;
+    this.journal.refuse(describeRefusal(refusal));
+    this.created = { requestHash, traceId, refusal };
+  }
+
+  /** Takes the payment as the order's. */
+  async accept(paymentIntentId: string): Promise<void> {
+    this.giveBackMoneyOf(paymentIntentId);
+    this.#paymentIntentId = paymentIntentId;
+    await this.journal.transition('PAID', 'The payment has arrived; the order is being shipped.', { paymentIntentId });
+  }
+
+  giveBackMoneyOf(paymentIntentId: string): void {
+    this.undoWith(() => refundPayment(this.activities, { orderId: this.input.orderId, paymentIntentId }));
+  }
+
+  /** Ends the order unpaid, once its stock is given back. */
+  async end({ status, detail }: Closing): Promise<void> {
+    await this.compensate();
+    await this.journal.transition(status, detail);
+  }
+
+  /** Ends the paid order, once money and stock are given back. */
+  async refund(detail: string): Promise<void> {
+    await this.compensate();
+    await this.journal.transition('REFUNDED', detail);
+  }
+
+  /** The wish of a customer or an operator to cancel that waits in the inbox. */
+  get cancelRequest(): CancelRequest | undefined {
+    return this.inbox.find((message) => message.kind === 'cancel')?.request;
+  }
+
+  /** Handles an event of Stripe that does not belong to the step that the order is in. */
+  async settle(event: StripeEvent): Promise<void> {
+    const { orderId } = this.input;
+    if (this.status === undefined) return;
+    const step = decideAftercare({ orderId, status: this.status, paymentIntentId: this.#paymentIntentId }, event);
+    if (step.do === 'nothing') return;
+    if (step.do === 'refund') {
+      await refundPayment(this.activities, { orderId, paymentIntentId: step.paymentIntentId });
+    } else if (step.alarm) {
+      log.error(`An operator is needed: ${step.note.detail}`);
+    }
+    await this.journal.note(step.note.event, step.note.detail);
+  }
+}

@@ -1,0 +1,31 @@
+import type { Refusal } from '../contracts/messages.ts';
+import type { OrderLine } from '../domain/order-lines.ts';
+import { formatMoney, totalOf } from '../domain/money.ts';
+import { unreachable } from '../domain/must.ts';
+
+/** An order's lines and total in words: `20 × Pencil, 5 × Book; $45.00`. */
+export function describeItems(lines: readonly OrderLine[]): string {
+  return `${lines.map((line) => `${line.quantity} × ${line.name}`).join(', ')}; ${formatMoney(totalOf(lines))}`;
+}
+
+/** Why an order was not made, for Temporal's Web UI. */
+export function describeRefusal(refusal: Refusal): string {
+  switch (refusal.reason) {
+    case 'outOfStock': {
+      const shortages = refusal.shortages.map(
+        ({ itemId, wanted, available }) => `${wanted} of ${itemId} wanted, ${available} available`,
+      );
+      return `Refused: out of stock: ${shortages.join('; ')}.`;
+    }
+    case 'unknownItem':
+      return `Refused: unknown items: ${refusal.itemIds.join(', ')}.`;
+    case 'mixedCurrencies':
+      return `Refused: an order has one currency, but its items have ${refusal.currencies.join(' and ')}.`;
+    case 'orderExists':
+      return 'Refused: another run made this order before.';
+    case 'tooLate':
+      return 'Refused: the order could not be made in time, and nobody can ask for it again.';
+    default:
+      return unreachable(refusal);
+  }
+}
