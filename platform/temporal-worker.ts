@@ -1,0 +1,98 @@
+import { createServer } from 'node:net';
+import type { LogLevel, LogMetadata, Logger as TemporalLogger } from '@temporalio/common';
+import { NativeConnection, Runtime } from '@temporalio/worker';
+import type { Config } from './config.ts';
+import type { Logger } from './logger.ts';
+import { untilConnected } from './temporal.ts';
+
+/** An order's workflow has the order's id; a refund's has it after a prefix. */
+const ORDER_ID_IN_WORKFLOW_ID = /^(?:refund-)?([0-9a-f]{24})$/;
+
+export type TemporalRuntime = {
+  /** The SDK's own metrics in Prometheus' text form. */
+  metrics(): Promise<string>;
+};
+
+/**
+ * Prepares the SDK's runtime of a process with workers, once and before anything else of the SDK: its logs and those of
+ * workflows and activities go through our logger, its metrics are kept for {@link TemporalRuntime.metrics}. The process's
+ * entry decides when workers stop: the runtime listens to no signals.
+ *
+ * @throws where the process has a runtime already
+ */
+export async function installTemporalRuntime(logger: Logger): Promise<TemporalRuntime> {
+  // The SDK serves its metrics on a port of its own; it stays on this machine and is asked from /metrics.
+  const bindAddress = `127.0.0.1:${await freePort()}`;
+  Runtime.install({
+    logger: toTemporalLogger(logger),
+    shutdownSignals: [],
+    telemetryOptions: {
+      logging: { filter: { core: 'WARN', other: 'ERROR' }, forward: {} },
+      metrics: {
+        prometheus: { bindAddress, countersTotalSuffix: true, unitSuffix: true, useSecondsForDurations: true },
+      },
+    },
+  });
+  return {
+    metrics: async () => {
+      const answer = await fetch(`http://${bindAddress}/metrics`, { signal: AbortSignal.timeout(2000) });
+      return answer.text();
+    },
+  };
+}
+
+/**
+ * Connects workers to Temporal, and waits where Temporal is not there yet: the SDK does not retry a first connection.
+ *
+ * @throws TemporalRefusedError where the credentials are wrong; the signal's reason where it is aborted
+ */
+export async function connectTemporalNative(
+  config: Pick<Config, 'temporal'>,
+  options: { readonly logger: Logger; readonly signal?: AbortSignal },
+): Promise<NativeConnection> {
+  return untilConnected(config, options, () => NativeConnection.connect(config.temporal.connection));
+}
+
+/** The SDK's logger interface on top of ours; a workflow's lines carry the order they are about. */
+export function toTemporalLogger(logger: Logger): TemporalLogger {
+  const log = (level: LogLevel, message: string, meta?: LogMetadata) => {
+    logger[toPinoLevel(level)](toLogFields(meta ?? {}), message);
+  };
+  return {
+    log,
+    trace: (message, meta) => log('TRACE', message, meta),
+    debug: (message, meta) => log('DEBUG', message, meta),
+    info: (message, meta) => log('INFO', message, meta),
+    warn: (message, meta) => log('WARN', message, meta),
+    error: (message, meta) => log('ERROR', message, meta),
+  };
+}
+
+function toPinoLevel(level: LogLevel): 'trace' | 'debug' | 'info' | 'warn' | 'error' {
+  return level.toLowerCase() as Lowercase<LogLevel>;
+}
+
+function toLogFields(meta: LogMetadata): Record<string, unknown> {
+  // The SDK adds the span and the namespace to each line, and a span's id is of no use without its trace's.
+  const { trace_id, span_id: _span, trace_flags: _flags, error, ...rest } = meta;
+  const orderId = ORDER_ID_IN_WORKFLOW_ID.exec(String(meta['workflowId']))?.[1];
+  return {
+    ...(orderId !== undefined && { orderId }),
+    ...(typeof trace_id === 'string' && { traceId: trace_id }),
+    ...(error !== undefined && { err: error }),
+    ...rest,
+  };
+}
+
+async function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() =>
+        typeof address === 'object' && address !== null ? resolve(address.port) : reject(new Error('No free port')),
+      );
+    });
+  });
+}

@@ -1,0 +1,117 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Connection, isGrpcServiceError, ServiceError } from '@temporalio/client';
+import type { Config } from './config.ts';
+import type { Logger } from './logger.ts';
+
+/** Of `@grpc/grpc-js`'s status codes, which the SDK's errors carry, those that are asked about here. */
+const grpcStatus = { ALREADY_EXISTS: 6, PERMISSION_DENIED: 7, UNIMPLEMENTED: 12, UNAUTHENTICATED: 16 };
+
+const CONNECT_TIMEOUT_MS = 5000;
+const FIRST_RETRY_MS = 250;
+const LONGEST_RETRY_MS = 5000;
+/** While Temporal is away this often a line says so; each attempt would be noise. */
+const REMINDER_INTERVAL_MS = 30_000;
+const CHECK_TIMEOUT_MS = 2500;
+
+type TemporalConfig = Pick<Config, 'temporal'>;
+
+type ConnectOptions = {
+  readonly logger: Logger;
+  /** Ends the waiting when the process is stopped meanwhile. */
+  readonly signal?: AbortSignal;
+};
+
+/** Temporal refuses this process: its address, namespace, key or certificates are wrong, and waiting mends nothing. */
+export class TemporalRefusedError extends Error {
+  override readonly name = 'TemporalRefusedError';
+}
+
+/**
+ * Connects a client to Temporal, and waits where Temporal is not there yet.
+ *
+ * @throws TemporalRefusedError where the credentials are wrong; the signal's reason where it is aborted
+ */
+export async function connectTemporal(config: TemporalConfig, options: ConnectOptions): Promise<Connection> {
+  const { apiKey, tls, metadata, address } = config.temporal.connection;
+  return untilConnected(config, options, () =>
+    Connection.connect({
+      connectTimeout: CONNECT_TIMEOUT_MS,
+      ...(address !== undefined && { address }),
+      ...(apiKey !== undefined && { apiKey }),
+      ...(tls !== undefined && { tls }),
+      ...(metadata !== undefined && { metadata }),
+    }),
+  );
+}
+
+/**
+ * Tries to connect until it works: with a line in the log at once, then every half minute, and one when it is there.
+ *
+ * @param connect one attempt, which fails by itself after some seconds
+ */
+export async function untilConnected<T>(
+  config: TemporalConfig,
+  { logger, signal }: ConnectOptions,
+  connect: () => Promise<T>,
+): Promise<T> {
+  const where = `Temporal at ${config.temporal.connection.address}`;
+  let remindAt = 0;
+  for (let attempt = 0; ; attempt += 1) {
+    signal?.throwIfAborted();
+    try {
+      const connection = await connect();
+      if (attempt > 0) {
+        logger.info(`${where} is there`);
+      }
+      return connection;
+    } catch (error) {
+      const problem = problemOf(error);
+      if (isRefused(error)) {
+        throw new TemporalRefusedError(
+          `${where} refuses this process: ${problem}. Check TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY and the TEMPORAL_TLS_… settings.`,
+          { cause: error },
+        );
+      }
+      if (Date.now() >= remindAt) {
+        logger.warn({ problem }, `${where} does not answer; trying again until it does`);
+        remindAt = Date.now() + REMINDER_INTERVAL_MS;
+      }
+      const pauseMs = Math.min(FIRST_RETRY_MS * 2 ** attempt, LONGEST_RETRY_MS);
+      await delay(pauseMs, undefined, { ...(signal && { signal }) }).catch(() => signal?.throwIfAborted());
+    }
+  }
+}
+
+/** What the checks below need of a client's `Connection` or a worker's `NativeConnection`. */
+export type TemporalConnection = Pick<Connection, 'workflowService' | 'operatorService' | 'withDeadline'>;
+
+/** Answers where Temporal and the namespace are there, or throws: for readiness. */
+export async function checkTemporal(connection: TemporalConnection, namespace: string): Promise<void> {
+  await connection.withDeadline(Date.now() + CHECK_TIMEOUT_MS, () =>
+    connection.workflowService.describeNamespace({ namespace }),
+  );
+}
+
+/** Whether an error of the SDK, or what caused it, has one of these gRPC status codes. */
+export function hasGrpcStatus(error: unknown, ...names: readonly (keyof typeof grpcStatus)[]): boolean {
+  for (let current = error; current instanceof Error; current = current.cause) {
+    if (isGrpcServiceError(current)) {
+      const code: number = current.code;
+      return names.some((name) => grpcStatus[name] === code);
+    }
+  }
+  return false;
+}
+
+function isRefused(error: unknown): boolean {
+  // A worker's connection loses the status code and keeps its name in the message.
+  const message = error instanceof Error ? error.message : '';
+  return (
+    hasGrpcStatus(error, 'UNAUTHENTICATED', 'PERMISSION_DENIED') || /Unauthenticated|PermissionDenied/.test(message)
+  );
+}
+
+function problemOf(error: unknown): string {
+  const cause = error instanceof ServiceError && error.cause instanceof Error ? error.cause : error;
+  return cause instanceof Error ? cause.message : String(cause);
+}
