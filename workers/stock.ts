@@ -1,0 +1,3 @@
+import { runWorkers } from './run.ts';
+
+await runWorkers({ name: 'stock-worker', kinds: ['stock'], operationsPort: 8402 });

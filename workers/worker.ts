@@ -1,0 +1,72 @@
+import process from 'node:process';
+import type { OpenTelemetryPlugin } from '@temporalio/interceptors-opentelemetry';
+import { type NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
+import type { Stripe } from 'stripe';
+import { FailureInterceptor } from '../activities/failure-interceptor.ts';
+import { createFulfillmentActivities } from '../activities/fulfillment.ts';
+import { createOrderActivities } from '../activities/orders.ts';
+import { createPaymentActivities } from '../activities/payment.ts';
+import { createStockActivities } from '../activities/stock.ts';
+import { taskQueues } from '../contracts/messages.ts';
+import type { Database } from '../database/database.ts';
+
+/** The kinds of workers, one for each task queue. */
+export const workerKinds = ['orders', 'stock', 'payment', 'fulfillment'] as const;
+export type WorkerKind = (typeof workerKinds)[number];
+
+export type WorkerDependencies = {
+  readonly connection: NativeConnection;
+  readonly namespace: string;
+  readonly taskQueuePrefix: string;
+  readonly database: Database;
+  readonly stripe: Stripe;
+  /** Whether `stripe` is the real one, whose sandbox mode allows 25 requests a second in all. */
+  readonly stripeIsReal: boolean;
+  readonly workflowBundle: { readonly codePath: string };
+  readonly plugins: readonly OpenTelemetryPlugin[];
+  /** How long activities under way may take to end when the worker is stopped. */
+  readonly shutdownGraceMs: number;
+};
+
+/** Leaves room for refunds and questions beside the creates of a rush: Stripe's test mode allows 25 a second. */
+const REAL_STRIPE_CALLS_PER_SECOND = 20;
+/** A cached workflow takes about 1 MB; one that is not cached is replayed from its history. */
+const MAX_CACHED_WORKFLOWS = 500;
+
+/** Makes the worker of one task queue; it polls once `run()` is called. */
+export async function createWorker(kind: WorkerKind, dependencies: WorkerDependencies): Promise<Worker> {
+  const { connection, namespace, taskQueuePrefix, plugins, shutdownGraceMs } = dependencies;
+  return Worker.create({
+    connection,
+    namespace,
+    taskQueue: taskQueues(taskQueuePrefix)[kind],
+    identity: `${kind}-worker@${process.pid}`,
+    plugins: [...plugins],
+    interceptors: { activity: [() => ({ inbound: new FailureInterceptor() })] },
+    shutdownGraceTime: shutdownGraceMs,
+    // What has not ended by then is left to its time-out and tried again elsewhere.
+    shutdownForceTime: shutdownGraceMs + 2_000,
+    ...optionsOf(kind, dependencies),
+  });
+}
+
+function optionsOf(kind: WorkerKind, dependencies: WorkerDependencies): Partial<WorkerOptions> {
+  const { database, stripe, stripeIsReal, workflowBundle } = dependencies;
+  switch (kind) {
+    case 'orders':
+      return {
+        workflowBundle,
+        maxCachedWorkflows: MAX_CACHED_WORKFLOWS,
+        activities: createOrderActivities({ database }),
+      };
+    case 'stock':
+      return { activities: createStockActivities({ database }) };
+    case 'payment':
+      return {
+        activities: createPaymentActivities({ stripe }),
+        ...(stripeIsReal && { maxTaskQueueActivitiesPerSecond: REAL_STRIPE_CALLS_PER_SECOND }),
+      };
+    case 'fulfillment':
+      return { activities: createFulfillmentActivities({ database }) };
+  }
+}

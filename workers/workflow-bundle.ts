@@ -1,0 +1,90 @@
+import { createHash } from 'node:crypto';
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir, userInfo } from 'node:os';
+import { extname, join, relative } from 'node:path';
+import process from 'node:process';
+
+const PROJECT = join(import.meta.dirname, '..');
+/** `.ts` when the sources run, `.js` in the built product. */
+const EXTENSION = extname(import.meta.filename);
+/** All that a workflow may import of ours; the lock file stands for what it imports of others. */
+const SOURCE_FOLDERS = ['workflows', 'domain', 'contracts'];
+const LOCK_FILE = 'package-lock.json';
+/** Bundles of older sources are removed after this. */
+const KEEP_MS = 24 * 3600 * 1000;
+
+/** Lets the workflow's own spans, and those of the calls that it makes, join the order's trace. */
+const INTERCEPTORS = '@temporalio/interceptors-opentelemetry/lib/workflow-interceptors';
+
+/**
+ * The workflows as one file for Temporal's sandbox, for `workflowBundle` of `Worker.create`. It is made once for the
+ * same sources and packages and kept between starts, as making it takes seconds.
+ */
+export async function workflowBundle(): Promise<{ codePath: string }> {
+  const folder = bundleFolder();
+  const codePath = join(folder, `workflows-${contentHash()}.cjs`);
+  if (existsSync(codePath)) return { codePath };
+
+  const { bundleWorkflowCode, DefaultLogger } = await import('@temporalio/worker');
+  const { code } = await bundleWorkflowCode({
+    workflowsPath: join(PROJECT, 'workflows', `index${EXTENSION}`),
+    workflowInterceptorModules: [createRequire(import.meta.url).resolve(INTERCEPTORS)],
+    logger: new DefaultLogger('WARN'),
+  });
+  // Renamed in one step: workers that start side by side never read half a file.
+  const half = `${codePath}.${process.pid}`;
+  writeFileSync(half, code);
+  renameSync(half, codePath);
+  removeOldBundles(folder);
+  return { codePath };
+}
+
+/** Beside the packages, where caches of tools are kept; in the system's folder where the installation is read-only. */
+function bundleFolder(): string {
+  const folder = join(PROJECT, 'node_modules', '.cache', 'order-backend');
+  try {
+    mkdirSync(folder, { recursive: true });
+    accessSync(folder, constants.W_OK);
+    return folder;
+  } catch {
+    const other = join(tmpdir(), `order-backend-${userInfo().username}`);
+    mkdirSync(other, { recursive: true, mode: 0o700 });
+    return other;
+  }
+}
+
+function contentHash(): string {
+  const hash = createHash('sha256').update(readFileSync(import.meta.filename));
+  const lockFile = join(PROJECT, LOCK_FILE);
+  if (existsSync(lockFile)) hash.update(readFileSync(lockFile));
+  for (const file of SOURCE_FOLDERS.flatMap((folder) => sourcesIn(join(PROJECT, folder)))) {
+    hash.update(`\n${relative(PROJECT, file)}\n`).update(readFileSync(file));
+  }
+  return hash.digest('hex').slice(0, 16);
+}
+
+function sourcesIn(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith(EXTENSION) && !name.endsWith(`.test${EXTENSION}`))
+    .map((name) => join(folder, name))
+    .sort();
+}
+
+function removeOldBundles(folder: string): void {
+  for (const name of readdirSync(folder)) {
+    const file = join(folder, name);
+    if (name.startsWith('workflows-') && Date.now() - statSync(file).mtimeMs > KEEP_MS) rmSync(file, { force: true });
+  }
+}
