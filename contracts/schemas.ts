@@ -50,7 +50,7 @@ function refuseLargeSums(lines: readonly z.output<typeof requestedLineSchema>[],
   for (const [index, { itemID, quantity }] of lines.entries()) {
     const sum = (sums.get(itemID) ?? 0) + quantity;
     sums.set(itemID, sum);
-    if (sum > MAX_QUANTITY && sum - quantity <= MAX_QUANTITY) {
+    if (sum > MAX_QUANTITY && sum - quantity <= MAX_QUANTITY && quantity <= MAX_QUANTITY) {
       context.addIssue({
         code: 'custom',
         path: [index, 'quantity'],

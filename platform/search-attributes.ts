@@ -1,5 +1,4 @@
 import { CUSTOMER_ID_ATTRIBUTE, ORDER_STATUS_ATTRIBUTE } from '../contracts/messages.ts';
-import type { Logger } from './logger.ts';
 import { hasGrpcStatus, type TemporalConnection } from './temporal.ts';
 
 /** `INDEXED_VALUE_TYPE_KEYWORD` of Temporal's API, which the client's packages do not export. */
@@ -18,11 +17,7 @@ export class SearchAttributeError extends Error {
  *
  * @throws SearchAttributeError where they are missing and can't be registered, as in Temporal Cloud, or have another type
  */
-export async function ensureSearchAttributes(
-  connection: TemporalConnection,
-  namespace: string,
-  logger: Logger,
-): Promise<void> {
+export async function ensureSearchAttributes(connection: TemporalConnection, namespace: string): Promise<void> {
   const present = await listSearchAttributes(connection, namespace);
   const wrong = NAMES.filter((name) => present.has(name) && present.get(name) !== KEYWORD);
   if (wrong.length > 0) {
@@ -37,7 +32,6 @@ export async function ensureSearchAttributes(
   try {
     const searchAttributes = Object.fromEntries(missing.map((name) => [name, KEYWORD]));
     await connection.operatorService.addSearchAttributes({ namespace, searchAttributes });
-    logger.info({ namespace, searchAttributes: missing }, 'Search attributes registered');
   } catch (error) {
     // Another worker that starts at the same time may have been first.
     if (hasGrpcStatus(error, 'ALREADY_EXISTS')) {

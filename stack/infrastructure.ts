@@ -23,7 +23,9 @@ export type InfrastructureOptions = {
   /** The program that TEMPORAL_CLI_PATH names. */
   readonly temporalCliPath?: string | undefined;
   /** Without them a part that dies stays dead. */
-  readonly events?: (name: string) => ProcessEvents;
+  readonly events?: ((name: string) => ProcessEvents) | undefined;
+  /** Ends the first installation of Temporal, which takes minutes. */
+  readonly signal?: AbortSignal | undefined;
 };
 
 export type Infrastructure = {
@@ -91,7 +93,7 @@ async function startTemporal(
   const startedAt = performance.now();
   const temporal = await createTemporalServer({
     state: options.state,
-    program: await findTemporalCli({ log: options.log, givenPath: options.temporalCliPath }),
+    program: await findTemporalCli({ log: options.log, givenPath: options.temporalCliPath, signal: options.signal }),
     port: options.ports.temporal,
     uiPort: options.ports.temporalUi,
     layer: LAYERS.infrastructure,

@@ -10,12 +10,15 @@ import { identify, isAlive } from '../stack/process-identity.ts';
 import type { Reporter } from '../stack/stack-error.ts';
 import { endOrphans, openStateFolder, ownerOf } from '../stack/state-folder.ts';
 import { MIGRATED_TEMPLATE } from '../stack/test-database.ts';
+import { workflowBundle } from '../workers/workflow-bundle.ts';
 
 declare module 'vitest' {
   export interface ProvidedContext {
     /** PostgreSQL, as a user who may create databases. A test makes its own with `createTestDatabase`. */
     databaseUrl: string;
     temporalAddress: string;
+    /** For `workflowBundle: { codePath }` of a worker; what is tested is what runs. */
+    workflowBundlePath: string;
   }
 }
 
@@ -52,7 +55,8 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   process.once('exit', endAtExit);
 
   const adminUrl = infrastructure.databaseUrl;
-  await migrateTemplate(adminUrl);
+  const [bundle] = await Promise.all([workflowBundle(), migrateTemplate(adminUrl)]);
+  project.provide('workflowBundlePath', bundle.codePath);
   project.provide('databaseUrl', adminUrl);
   project.provide('temporalAddress', infrastructure.temporalAddress);
 

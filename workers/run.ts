@@ -46,7 +46,7 @@ async function run({ name, kinds, operationsPort }: WorkerProcess, config: Confi
 
   const work = async (): Promise<void> => {
     const connection = await connectTemporalNative(config, { logger, signal: stopping.signal });
-    await ensureSearchAttributes(connection, namespace, logger);
+    await ensureSearchAttributes(connection, namespace);
     const dependencies = {
       connection,
       namespace,
@@ -79,14 +79,17 @@ async function run({ name, kinds, operationsPort }: WorkerProcess, config: Confi
     await connection.close();
   };
 
-  const finished = work()
-    .catch((error: unknown) => {
+  const workAndCleanUp = async (): Promise<void> => {
+    try {
+      await work();
+    } catch (error) {
       if (!stopping.signal.aborted) throw error;
-    })
-    .finally(async () => {
+    } finally {
       await database.end();
       await telemetry.shutdown();
-    });
+    }
+  };
+  const finished = workAndCleanUp();
   // Longer than the workers' own grace: they end by themselves.
   closeWithGrace({ delay: config.shutdownGraceMs + 5_000, logger }, async ({ err }) => {
     if (err !== undefined) logger.fatal({ err }, `${name} stops because of an error that nobody caught`);
