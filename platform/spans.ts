@@ -137,6 +137,6 @@ function startServerSpan(request: FastifyRequest, server: ServerSpan, traceparen
 }
 
 /** Fastify writes `/customer/:customerID`, people and OpenAPI `/customer/{customerID}`. */
-function routeTemplate(route: string): string {
+export function routeTemplate(route: string): string {
   return route.replace(/:(\w+)/g, '{$1}');
 }
