@@ -1,0 +1,191 @@
+import { isGrpcDeadlineError, isGrpcServiceError, WorkflowUpdateRPCTimeoutOrCancelledError } from '@temporalio/client';
+import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
+import type { Refusal } from '../contracts/messages.ts';
+import { unreachable } from '../domain/must.ts';
+import { currentTraceId } from '../platform/telemetry.ts';
+import type { Envelope } from './envelope.ts';
+
+/** The stable codes of the orders API, each with its HTTP status. */
+const errorKinds = {
+  invalidRequest: { errorCode: 1000, statusCode: 400 },
+  bodyTooLarge: { errorCode: 1001, statusCode: 413 },
+  notJson: { errorCode: 1002, statusCode: 415 },
+  noSuchRoute: { errorCode: 1003, statusCode: 404 },
+  tooManyRequests: { errorCode: 1006, statusCode: 429 },
+  noSuchOrder: { errorCode: 2000, statusCode: 404 },
+  notCancellable: { errorCode: 2001, statusCode: 409 },
+  keyReused: { errorCode: 2002, statusCode: 422 },
+  outOfStock: { errorCode: 3000, statusCode: 409 },
+  unknownItem: { errorCode: 3001, statusCode: 422 },
+  internal: { errorCode: 5000, statusCode: 500 },
+  unavailable: { errorCode: 5001, statusCode: 503 },
+} as const;
+
+type ErrorKind = keyof typeof errorKinds;
+type ErrorData = Readonly<Record<string, unknown>>;
+
+/** What the client is told instead of what it asked for. The message names the field or the order, and the mend. */
+export class ApiError extends Error {
+  override readonly name = 'ApiError';
+  readonly errorCode: number;
+  readonly statusCode: number;
+  readonly data: ErrorData | null;
+  /** The order's own trace, where the answer is about an order that exists; otherwise the request's is told. */
+  readonly traceId: string | undefined;
+
+  constructor(
+    kind: ErrorKind,
+    message: string,
+    details: { readonly data?: ErrorData; readonly traceId?: string; readonly cause?: unknown } = {},
+  ) {
+    super(message, { cause: details.cause });
+    ({ errorCode: this.errorCode, statusCode: this.statusCode } = errorKinds[kind]);
+    this.data = details.data ?? null;
+    this.traceId = details.traceId;
+  }
+
+  toEnvelope(): Envelope<ErrorData | null> {
+    return {
+      data: this.data,
+      errorCode: this.errorCode,
+      message: this.message,
+      traceID: this.traceId ?? currentTraceId(),
+    };
+  }
+}
+
+export type FieldProblem = { readonly path: string; readonly problem: string };
+
+export function invalidRequest(fields: readonly FieldProblem[], traceId?: string): ApiError {
+  const problems = fields.map(({ path, problem }) => `${path} ${problem}`).join('; ');
+  const data = { fields };
+  return new ApiError('invalidRequest', `The request is not valid: ${problems}`, {
+    data,
+    ...(traceId === undefined ? {} : { traceId }),
+  });
+}
+
+export function noSuchOrder(orderId: string): ApiError {
+  return new ApiError('noSuchOrder', `There is no order ${printable(orderId)} of this customer`);
+}
+
+/** The answer to a create whose order was refused. A refused order never existed, so it has no id to tell. */
+export function refusalError(refusal: Exclude<Refusal, { reason: 'orderExists' }>, traceId: string): ApiError {
+  switch (refusal.reason) {
+    case 'outOfStock': {
+      const items = refusal.shortages.map(({ itemId, wanted, available }) => ({ item_id: itemId, wanted, available }));
+      const told = items.map((item) => `${item.wanted} of ${item.item_id} are wanted, ${item.available} are there`);
+      return new ApiError('outOfStock', `Out of stock: ${told.join('; ')}`, { data: { items }, traceId });
+    }
+    case 'unknownItem': {
+      const [itemIds, verb] = [refusal.itemIds, refusal.itemIds.length === 1 ? 'item' : 'items'];
+      return new ApiError('unknownItem', `Unknown ${verb}: ${itemIds.join(', ')}`, {
+        data: { item_ids: itemIds },
+        traceId,
+      });
+    }
+    case 'mixedCurrencies':
+      return invalidRequest(
+        [
+          {
+            path: 'items',
+            problem: `are priced in ${refusal.currencies.join(' and ')}, but an order has one currency; make an order for each`,
+          },
+        ],
+        traceId,
+      );
+    case 'tooLate':
+      return new ApiError('unavailable', 'The order was not made in time, and will not be; send it again', { traceId });
+    default:
+      return unreachable(refusal);
+  }
+}
+
+/** Turns whatever was thrown into what the client is told. What nobody foresaw is a fault of ours, and tells nothing. */
+export function toApiError(error: unknown): ApiError {
+  if (error instanceof ApiError) return error;
+  if (hasZodFastifySchemaValidationErrors(error)) return invalidRequest(fieldProblems(error.validation));
+  const { code, statusCode } = detailsOf(error);
+  if (statusCode === 429) {
+    return new ApiError('tooManyRequests', 'Too many requests; wait as long as the header Retry-After says');
+  }
+  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
+    return new ApiError('bodyTooLarge', 'The body is too large; 64 KB are taken at most');
+  }
+  if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
+    return new ApiError('notJson', 'The body is not JSON; send it with the header Content-Type: application/json');
+  }
+  if (code === 'FST_ERR_CTP_EMPTY_JSON_BODY') {
+    return invalidRequest([{ path: 'body', problem: 'is empty, but a JSON object is expected' }]);
+  }
+  if (code === 'FST_ERR_CTP_INVALID_JSON_BODY') {
+    return invalidRequest([{ path: 'body', problem: 'has a field named __proto__ or constructor' }]);
+  }
+  if (isAway(error)) {
+    return new ApiError('unavailable', 'A part of the system is away for the moment; try again soon', { cause: error });
+  }
+  if (typeof statusCode === 'number' && statusCode >= 400 && statusCode < 500 && error instanceof Error) {
+    return invalidRequest([{ path: 'request', problem: `cannot be read: ${error.message}` }]);
+  }
+  return new ApiError('internal', 'Something went wrong on our side; the traceID helps us to find out what', {
+    cause: error,
+  });
+}
+
+/** The gRPC codes that say nothing of the request: cancelled, deadline, resources, aborted, unavailable, and unknown. */
+const AWAY_GRPC_CODES: ReadonlySet<number> = new Set([1, 2, 4, 8, 10, 14]);
+
+/** SQLSTATE classes of lost connections, full resources and a server that stops, and statements that took too long. */
+const AWAY_SQLSTATE = /^(?:08|53|57)/;
+const AWAY_SYSTEM_CODES: ReadonlySet<unknown> = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+]);
+/** What the pool of `pg` throws without a code; its texts are all that there is to know them by. */
+const AWAY_POOL_MESSAGE = /timeout exceeded when trying to connect|Connection terminated|Query read timeout/;
+
+/** Whether Temporal or PostgreSQL could not be reached, or did not answer in time: the same request may do later. */
+export function isAway(error: unknown): boolean {
+  if (isGrpcDeadlineError(error)) return true;
+  for (let current = error; current instanceof Error; current = current.cause) {
+    if (current instanceof WorkflowUpdateRPCTimeoutOrCancelledError) return true;
+    if (isGrpcServiceError(current)) return AWAY_GRPC_CODES.has(current.code);
+    const { code } = detailsOf(current);
+    if (AWAY_SYSTEM_CODES.has(code) || AWAY_POOL_MESSAGE.test(current.message)) return true;
+    if (typeof code === 'string' && code.length === 5 && AWAY_SQLSTATE.test(code)) return true;
+  }
+  return false;
+}
+
+/** One field may break several rules that are told in one sentence. */
+function fieldProblems(issues: readonly Parameters<typeof fieldProblem>[0][]): FieldProblem[] {
+  const problems = issues.map(fieldProblem);
+  return problems.filter(
+    ({ path, problem }, index) =>
+      index === problems.findIndex((other) => other.path === path && other.problem === problem),
+  );
+}
+
+function fieldProblem(issue: { readonly instancePath: string; readonly message?: string | undefined }): FieldProblem {
+  const path = issue.instancePath
+    .slice(1)
+    .replace(/\/(\d+)(?=\/|$)/g, '[$1]')
+    .replaceAll('/', '.');
+  return { path: path === '' ? 'body' : path, problem: issue.message ?? 'is not valid' };
+}
+
+function detailsOf(error: unknown): { readonly code?: unknown; readonly statusCode?: unknown } {
+  return typeof error === 'object' && error !== null ? error : {};
+}
+
+/** What a stranger sent as an id is shown short and in ASCII. */
+function printable(text: string): string {
+  return JSON.stringify(text.slice(0, 40))
+    .slice(1, -1)
+    .replace(/[^\x20-\x7e]/g, '?');
+}

@@ -1,0 +1,35 @@
+import { createHash, randomBytes } from 'node:crypto';
+import type { RequestedLine } from '../domain/order-lines.ts';
+
+const ORDER_ID_BYTES = 12;
+
+/** Gives the id of an order that its client cannot ask for again: 24 hexadecimal digits. */
+export function randomOrderId(): string {
+  return randomBytes(ORDER_ID_BYTES).toString('hex');
+}
+
+/**
+ * Gives the id of the order that a customer's idempotency key stands for, the same each time: 24 hexadecimal digits.
+ * Two customers who use the same key have different orders.
+ */
+export function orderIdOfKey(customerId: string, idempotencyKey: string): string {
+  // JSON keeps the two apart: no customer and key can be read as another customer and key.
+  return sha256(['order-id', customerId, idempotencyKey]).slice(0, ORDER_ID_BYTES * 2);
+}
+
+/**
+ * Gives the hash by which a request under an idempotency key is known again. It is of what is asked for, not of its
+ * JSON: white space, the order of the lines and how an item's quantity is spread over lines make no difference.
+ *
+ * @param lines one for each item
+ */
+export function requestHash(customerId: string, lines: readonly RequestedLine[]): string {
+  const sorted = lines
+    .map(({ itemId, quantity }) => [itemId, quantity] as const)
+    .sort(([left], [right]) => (left < right ? -1 : 1));
+  return sha256(['create', customerId, sorted]);
+}
+
+function sha256(value: unknown): string {
+  return createHash('sha256').update(JSON.stringify(value)).digest('hex');
+}

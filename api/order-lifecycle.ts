@@ -1,0 +1,142 @@
+import {
+  type Client,
+  isGrpcDeadlineError,
+  WithStartWorkflowOperation,
+  WorkflowNotFoundError,
+  WorkflowUpdateFailedError,
+  WorkflowUpdateRPCTimeoutOrCancelledError,
+} from '@temporalio/client';
+import {
+  ApplicationFailure,
+  defineSearchAttributeKey,
+  SearchAttributeType,
+  TypedSearchAttributes,
+  type Workflow,
+} from '@temporalio/common';
+import {
+  CANCEL_UPDATE,
+  CANCEL_UPDATE_ID,
+  type CancelRequest,
+  type CancelResult,
+  CREATE_UPDATE,
+  CREATE_UPDATE_ID,
+  type CreateResult,
+  CUSTOMER_ID_ATTRIBUTE,
+  CUSTOMER_RETURNED_SIGNAL,
+  ORDER_LIFECYCLE,
+  ORDER_STATUS_ATTRIBUTE,
+  type OrderLifecycleInput,
+  type TaskQueues,
+} from '../contracts/messages.ts';
+
+/** How long a cancel waits for the order's end before it answers that the order is being cancelled. */
+const CANCEL_WAIT_MS = 5_000;
+/** A customer who comes back from Stripe does not wait for us. */
+const RETURN_WAIT_MS = 2_000;
+/** Temporal keeps 400 bytes of a workflow's summary. */
+const SUMMARY_LENGTH = 300;
+
+export type CancelOutcome =
+  | { readonly outcome: 'ended'; readonly result: CancelResult }
+  /** The order has taken the request, and will come to its end. */
+  | { readonly outcome: 'underWay' }
+  | { readonly outcome: 'refused'; readonly why: string }
+  /** There is no running workflow, or it ended before it could answer: the order's row says how. */
+  | { readonly outcome: 'closed' };
+
+/** What the API asks of an order's workflow. */
+export type OrderLifecycle = ReturnType<typeof createOrderLifecycle>;
+
+type Options = { readonly client: Client; readonly taskQueues: TaskQueues; readonly createTimeoutMs: number };
+
+/** @param options `createTimeoutMs`: how long a create waits for its answer, in milliseconds */
+export function createOrderLifecycle({ client, taskQueues, createTimeoutMs }: Options) {
+  return {
+    /**
+     * Starts the order's workflow and waits for the order, in one durable round trip. Asked again it gives the first
+     * answer, also once the order has ended.
+     *
+     * @throws WorkflowUpdateRPCTimeoutOrCancelledError where the time is over; the order may exist
+     * @throws WorkflowExecutionAlreadyStartedError where a workflow of this id ended without an answer
+     */
+    async create(input: OrderLifecycleInput): Promise<CreateResult> {
+      const startWorkflowOperation = new WithStartWorkflowOperation(ORDER_LIFECYCLE, {
+        workflowId: input.orderId,
+        workflowIdConflictPolicy: 'USE_EXISTING',
+        workflowIdReusePolicy: 'REJECT_DUPLICATE',
+        taskQueue: taskQueues.orders,
+        args: [input],
+        typedSearchAttributes: new TypedSearchAttributes([
+          { key: defineSearchAttributeKey(ORDER_STATUS_ATTRIBUTE, SearchAttributeType.KEYWORD), value: 'PENDING' },
+          {
+            key: defineSearchAttributeKey(CUSTOMER_ID_ATTRIBUTE, SearchAttributeType.KEYWORD),
+            value: input.customerId,
+          },
+        ]),
+        staticSummary: summaryOf(input),
+      });
+      return client.withDeadline(Date.now() + createTimeoutMs, () =>
+        client.workflow.executeUpdateWithStart<Workflow, CreateResult, []>(CREATE_UPDATE, {
+          startWorkflowOperation,
+          updateId: CREATE_UPDATE_ID,
+        }),
+      );
+    },
+
+    /**
+     * Asks the order to end without its customer having it.
+     *
+     * @throws WorkflowUpdateRPCTimeoutOrCancelledError where the workflow did not even take the request in time
+     */
+    async cancel(orderId: string, request: CancelRequest): Promise<CancelOutcome> {
+      const deadline = Date.now() + CANCEL_WAIT_MS;
+      try {
+        const update = await client.withDeadline(deadline, () =>
+          client.workflow.getHandle(orderId).startUpdate<CancelResult, [CancelRequest]>(CANCEL_UPDATE, {
+            updateId: CANCEL_UPDATE_ID,
+            args: [request],
+            // An update that is not accepted yet is not durable: nobody may be told that it is under way.
+            waitForStage: 'ACCEPTED',
+          }),
+        );
+        return await client
+          .withDeadline(deadline, () => update.result())
+          .then(
+            (result): CancelOutcome => ({ outcome: 'ended', result }),
+            (error: unknown): CancelOutcome => {
+              if (isTimeout(error)) return { outcome: 'underWay' };
+              throw error;
+            },
+          );
+      } catch (error) {
+        if (error instanceof WorkflowNotFoundError) return { outcome: 'closed' };
+        if (error instanceof WorkflowUpdateFailedError && error.cause instanceof ApplicationFailure) {
+          return error.cause.type === CLOSED_BEFORE_ITS_RESULT
+            ? { outcome: 'closed' }
+            : { outcome: 'refused', why: error.cause.message };
+        }
+        throw error;
+      }
+    },
+
+    /** Tells the order that its customer is back from Stripe, so that it need not rely on the webhook alone. */
+    async customerReturned(orderId: string): Promise<void> {
+      await client.withDeadline(Date.now() + RETURN_WAIT_MS, () =>
+        client.workflow.getHandle(orderId).signal(CUSTOMER_RETURNED_SIGNAL),
+      );
+    },
+  };
+}
+
+/** The type of the failure that the server makes where a workflow ends with an accepted update unanswered. */
+const CLOSED_BEFORE_ITS_RESULT = 'AcceptedUpdateCompletedWorkflow';
+
+function isTimeout(error: unknown): boolean {
+  return error instanceof WorkflowUpdateRPCTimeoutOrCancelledError || isGrpcDeadlineError(error);
+}
+
+/** What Temporal's Web UI shows of the order in its list; the total is known only once the stock is held. */
+function summaryOf({ customerId, lines }: OrderLifecycleInput): string {
+  const summary = `Customer ${customerId}: ${lines.map(({ itemId, quantity }) => `${quantity} x ${itemId}`).join(', ')}`;
+  return summary.length <= SUMMARY_LENGTH ? summary : `${summary.slice(0, SUMMARY_LENGTH - 3)}...`;
+}

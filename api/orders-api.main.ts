@@ -1,0 +1,10 @@
+import { createOrdersApi } from './orders-api.ts';
+import { serve } from './serve.ts';
+
+await serve({
+  name: 'orders-api',
+  port: (config) => config.api.port,
+  portSetting: 'API_PORT',
+  operationsPort: 8111,
+  create: createOrdersApi,
+});

@@ -1,0 +1,89 @@
+import { fastifySwagger } from '@fastify/swagger';
+import { fastifySwaggerUi } from '@fastify/swagger-ui';
+import type { Client } from '@temporalio/client';
+import type { FastifyInstance } from 'fastify';
+import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
+import { taskQueues } from '../contracts/messages.ts';
+import type { Database } from '../database/database.ts';
+import { findOrder } from '../database/orders.ts';
+import type { Config } from '../platform/config.ts';
+import type { Logger } from '../platform/logger.ts';
+import { addHealthRoutes, type ReadinessChecks } from '../platform/operations-server.ts';
+import { addRequestTracing } from '../platform/spans.ts';
+import type { Dependencies } from './dependencies.ts';
+import { createHttpServer, takeOnlyJson } from './http-server.ts';
+import { createOrderLifecycle } from './order-lifecycle.ts';
+import { cancelOrderRoute } from './routes/cancel-order.ts';
+import { createOrderRoute } from './routes/create-order.ts';
+import { readOrderRoute } from './routes/read-order.ts';
+
+const BODY_LIMIT_BYTES = 64 * 1024;
+
+type Options = {
+  readonly config: Pick<
+    Config,
+    'publicUrl' | 'paymentWindowMs' | 'createTimeoutMs' | 'temporal' | 'trustedProxies' | 'api'
+  >;
+  readonly client: Client;
+  readonly database: Database;
+  readonly checks: ReadinessChecks;
+  readonly logger: Logger;
+};
+
+/** Makes the orders API with its pages and its OpenAPI document at `/docs`; it does not listen yet. */
+export async function createOrdersApi({ config, client, database, checks, logger }: Options): Promise<FastifyInstance> {
+  return createOrdersApp({
+    publicUrl: config.publicUrl,
+    paymentWindowMs: config.paymentWindowMs,
+    findOrder: (orderId) => findOrder(database, orderId),
+    lifecycle: createOrderLifecycle({
+      client,
+      taskQueues: taskQueues(config.temporal.taskQueuePrefix),
+      createTimeoutMs: config.createTimeoutMs,
+    }),
+    checks,
+    requestsPerMinute: config.api.requestsPerMinute,
+    trustedProxies: config.trustedProxies,
+    logger,
+  });
+}
+
+/** The same with its parts given, so that it can be tried without a server. */
+export async function createOrdersApp(
+  options: Dependencies & {
+    readonly checks: ReadinessChecks;
+    readonly requestsPerMinute: number;
+    readonly trustedProxies: readonly string[];
+  },
+): Promise<FastifyInstance> {
+  const app = await createHttpServer({ ...options, bodyLimitBytes: BODY_LIMIT_BYTES });
+  addRequestTracing(app, { parent: 'headers' });
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+  await app.register(fastifySwagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Orders API',
+        version: '1',
+        description:
+          'Every answer has one envelope: `data`, `errorCode` (0 where all went well), `message`, `traceID`.',
+      },
+      tags: [
+        { name: 'Orders', description: 'What clients call.' },
+        { name: 'Pages', description: 'What customers see.' },
+      ],
+    },
+    transform: jsonSchemaTransform,
+  });
+  await app.register(fastifySwaggerUi, {
+    routePrefix: '/docs',
+    staticCSP: "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'",
+  });
+  takeOnlyJson(app);
+  addHealthRoutes(app, options.checks, { reasons: false });
+  await app.register(createOrderRoute(options));
+  await app.register(readOrderRoute(options));
+  await app.register(cancelOrderRoute(options));
+  return app;
+}

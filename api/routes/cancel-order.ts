@@ -1,0 +1,40 @@
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { cancelOrderSchema, envelopeSchema, orderSchema } from '../../contracts/schemas.ts';
+import { cancelOrder } from '../cancel-order.ts';
+import { type Dependencies, readOrder } from '../dependencies.ts';
+import { success } from '../envelope.ts';
+import { toOrderView } from '../order-view.ts';
+import { errorResponses } from './error-responses.ts';
+import { orderParams } from './read-order.ts';
+
+export function cancelOrderRoute(dependencies: Dependencies): FastifyPluginAsyncZod {
+  return async (app) => {
+    app.route({
+      method: 'POST',
+      url: '/api/customer/:customerID/orders/:orderID/cancel',
+      schema: {
+        operationId: 'cancelOrder',
+        summary: 'Cancel an order',
+        description:
+          'Stock is given back, and money where some came. An order whose fulfillment has begun is not cancelled any ' +
+          'more. Sent again it changes nothing.',
+        tags: ['Orders'],
+        params: orderParams,
+        body: cancelOrderSchema,
+        response: {
+          200: envelopeSchema(orderSchema).describe('The order has ended.'),
+          202: envelopeSchema(orderSchema).describe('The order is being cancelled; read it to see how it ends.'),
+          ...errorResponses(400, 404, 409, 413, 415, 429, 500, 503),
+        },
+      },
+      handler: async (request, reply) => {
+        const { customerID: customerId, orderID: orderId } = request.params;
+        const ended = await cancelOrder(dependencies, customerId, orderId);
+        const order = await readOrder(dependencies, customerId, orderId);
+        return ended
+          ? reply.code(200).send(success(toOrderView(order), order.traceId))
+          : reply.code(202).send(success(toOrderView(order), order.traceId, 'the order is being cancelled'));
+      },
+    });
+  };
+}

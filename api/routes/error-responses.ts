@@ -1,0 +1,21 @@
+import { errorSchema } from '../../contracts/schemas.ts';
+
+/** What the HTTP statuses mean here, for the OpenAPI document; the codes are in api/errors.ts. */
+const MEANINGS = {
+  400: 'errorCode 1000: the request is not valid; data.fields says what and where.',
+  404: 'errorCode 2000: this customer has no such order.',
+  409: 'errorCode 3000: out of stock; data.items says how much is there. errorCode 2001: too late to cancel.',
+  413: 'errorCode 1001: the body is over 64 KB.',
+  415: 'errorCode 1002: the body is not JSON.',
+  422: 'errorCode 3001: an unknown item. errorCode 2002: the idempotency key came before with another request.',
+  429: 'errorCode 1006: too many requests; the header Retry-After says how long to wait.',
+  500: 'errorCode 5000: a fault of ours.',
+  503: 'errorCode 5001: away for the moment; data.order_id where the order may exist.',
+} as const;
+
+type ErrorStatus = keyof typeof MEANINGS;
+
+/** The error answers of a route, for its schema. */
+export function errorResponses(...statuses: readonly ErrorStatus[]) {
+  return Object.fromEntries(statuses.map((status) => [status, errorSchema.describe(MEANINGS[status])]));
+}

@@ -1,0 +1,40 @@
+import { createHash } from 'node:crypto';
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import { envelopeSchema, orderSchema } from '../../contracts/schemas.ts';
+import { type Dependencies, readOrder } from '../dependencies.ts';
+import { success } from '../envelope.ts';
+import { toOrderView } from '../order-view.ts';
+import { errorResponses } from './error-responses.ts';
+
+/** Not the schemas of the create: a malformed id is answered as an unknown one is. */
+export const orderParams = z.object({ customerID: z.string(), orderID: z.string() });
+
+export function readOrderRoute(dependencies: Dependencies): FastifyPluginAsyncZod {
+  return async (app) => {
+    app.route({
+      method: 'GET',
+      url: '/api/customer/:customerID/orders/:orderID',
+      schema: {
+        operationId: 'readOrder',
+        summary: 'Read an order',
+        description: 'Answers 304 and no body where If-None-Match has the ETag of the last answer: polling is cheap.',
+        tags: ['Orders'],
+        params: orderParams,
+        response: {
+          200: envelopeSchema(orderSchema),
+          304: z.undefined().describe('Nothing has changed since.'),
+          ...errorResponses(404, 429, 500, 503),
+        },
+      },
+      handler: async (request, reply) => {
+        const order = await readOrder(dependencies, request.params.customerID, request.params.orderID);
+        const body = success(toOrderView(order), order.traceId);
+        const etag = `"${createHash('sha256').update(JSON.stringify(body)).digest('base64url').slice(0, 27)}"`;
+        reply.headers({ etag, 'cache-control': 'private, no-cache' });
+        if (request.headers['if-none-match']?.includes(etag) === true) return reply.code(304).send(undefined);
+        return reply.code(200).send(body);
+      },
+    });
+  };
+}

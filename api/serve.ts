@@ -1,0 +1,91 @@
+import process from 'node:process';
+import { Client } from '@temporalio/client';
+import closeWithGrace from 'close-with-grace';
+import type { FastifyInstance } from 'fastify';
+import { createDatabase, type Database } from '../database/database.ts';
+import { type Config, ConfigError, loadConfig } from '../platform/config.ts';
+import { createLogger, type Logger } from '../platform/logger.ts';
+import { type ReadinessChecks, startOperationsServer } from '../platform/operations-server.ts';
+import { startTelemetry } from '../platform/telemetry.ts';
+import { connectTemporal } from '../platform/temporal.ts';
+import { readinessChecks } from './readiness.ts';
+
+type Parts = {
+  readonly config: Config;
+  readonly client: Client;
+  readonly database: Database;
+  readonly checks: ReadinessChecks;
+  readonly logger: Logger;
+};
+
+type Service = {
+  /** What logs and traces call the process. */
+  readonly name: string;
+  readonly port: (config: Config) => number;
+  /** The setting that changes the port, for the message about a port that is taken. */
+  readonly portSetting: string;
+  /** Where health checks and metrics listen unless a setting says otherwise. */
+  readonly operationsPort: number;
+  readonly create: (parts: Parts) => Promise<FastifyInstance>;
+};
+
+/**
+ * Runs an HTTP service as a process of its own: waits for Temporal, listens, and ends requests under way before it
+ * stops.
+ */
+export async function serve(service: Service): Promise<void> {
+  try {
+    await start(service, loadConfig());
+  } catch (error) {
+    const isExpected = error instanceof ConfigError || error instanceof ListenError;
+    // Somebody has to mend this by hand: one clear line is worth more than a stack trace.
+    process.stderr.write(`${service.name}: ${isExpected || !(error instanceof Error) ? String(error) : error.stack}\n`);
+    process.exit(1);
+  }
+}
+
+async function start(service: Service, config: Config): Promise<void> {
+  const logger = createLogger(config, service.name);
+  const telemetry = startTelemetry({ serviceName: service.name, config, logger });
+  const stopped = new AbortController();
+  const cleanups: (() => Promise<unknown>)[] = [() => telemetry.shutdown()];
+  closeWithGrace({ delay: config.shutdownGraceMs, logger }, async ({ err }) => {
+    if (err !== undefined) logger.fatal({ err }, `${service.name} stops because of an error that nobody caught`);
+    stopped.abort();
+    for (const cleanUp of cleanups.toReversed()) await cleanUp();
+  });
+
+  const connection = await connectTemporal(config, { logger, signal: stopped.signal });
+  cleanups.push(() => connection.close());
+  const client = new Client({ connection, namespace: config.temporal.namespace, plugins: telemetry.plugins });
+  const database = createDatabase({
+    ...config.database,
+    name: service.name,
+    onIdleError: (err) => logger.warn({ err }, 'A connection to PostgreSQL broke; the next statement opens another'),
+  });
+  cleanups.push(() => database.end());
+
+  const checks = readinessChecks(connection, config.temporal.namespace, database);
+  const app = await service.create({ config, client, database, checks, logger });
+  const { host, port: operationsPort = service.operationsPort } = config.operations;
+  const operations = await startOperationsServer({ host, port: operationsPort, checks, logger });
+  cleanups.push(() => operations.close());
+  await listen(service, config, app);
+  cleanups.push(() => app.close());
+}
+
+class ListenError extends Error {
+  override readonly name = 'ListenError';
+}
+
+async function listen(service: Service, config: Config, app: FastifyInstance): Promise<void> {
+  const port = service.port(config);
+  try {
+    await app.listen({ host: config.host, port, listenTextResolver: (address) => `${service.name} at ${address}` });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ListenError(
+      `can't listen on ${config.host}:${port}; set ${service.portSetting} to a free port. ${reason}`,
+    );
+  }
+}

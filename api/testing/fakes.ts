@@ -1,0 +1,71 @@
+import type { CreateResult, OrderLifecycleInput } from '../../contracts/messages.ts';
+import type { OrderRecord } from '../../database/orders.ts';
+import { createLogger } from '../../platform/logger.ts';
+import type { Dependencies } from '../dependencies.ts';
+import type { CancelOutcome } from '../order-lifecycle.ts';
+
+const AT = new Date('2026-01-02T10:00:00.000Z');
+
+/** An order as the contract's example makes it, with what a test says otherwise. */
+export function orderRecord(changes: Partial<OrderRecord> = {}): OrderRecord {
+  const status = changes.status ?? 'PENDING';
+  return {
+    orderId: '68ce52f4cdbf4a483de63446',
+    customerId: 'customer-1',
+    status,
+    seq: 1,
+    totalAmountMinor: 4500,
+    currency: 'USD',
+    requestHash: 'hash',
+    traceId: '654f54b90d7ed003c4d05fad87e5a925',
+    runId: 'run',
+    paymentLink: null,
+    checkoutSessionId: null,
+    paymentIntentId: null,
+    trackingNumber: null,
+    createdAt: AT,
+    updatedAt: AT,
+    lines: [
+      { itemId: 'prod_SNjRcpjxpiazxk', name: 'Pencil', quantity: 20, unitAmountMinor: 100 },
+      { itemId: 'prod_SNjQpQjNC8QuaD', name: 'Book', quantity: 5, unitAmountMinor: 500 },
+    ],
+    timeline: [{ seq: 1, at: AT, status, event: 'order.created', detail: 'The order was made.' }],
+    ...changes,
+  };
+}
+
+/** The parts of the orders API without a server behind them; `created` and `cancelled` hold what was asked for. */
+export function fakeDependencies(
+  answers: {
+    readonly orders?: readonly OrderRecord[];
+    readonly create?: (input: OrderLifecycleInput) => Promise<CreateResult>;
+    readonly cancel?: (orderId: string) => Promise<CancelOutcome>;
+    readonly customerReturned?: () => Promise<void>;
+  } = {},
+) {
+  const orders = new Map((answers.orders ?? []).map((order) => [order.orderId, order]));
+  const created: OrderLifecycleInput[] = [];
+  const cancelled: string[] = [];
+  const returned: string[] = [];
+  const dependencies: Dependencies = {
+    publicUrl: 'http://shop.example:8101',
+    paymentWindowMs: 60_000,
+    findOrder: async (orderId) => orders.get(orderId),
+    lifecycle: {
+      create: async (input) => {
+        created.push(input);
+        return answers.create?.(input) ?? { requestHash: input.requestHash, traceId: '7'.repeat(32), refusal: null };
+      },
+      cancel: async (orderId) => {
+        cancelled.push(orderId);
+        return answers.cancel?.(orderId) ?? { outcome: 'closed' };
+      },
+      customerReturned: async (orderId) => {
+        returned.push(orderId);
+        await answers.customerReturned?.();
+      },
+    },
+    logger: createLogger({ production: true, logLevel: 'silent' }, 'test'),
+  };
+  return { dependencies, orders, created, cancelled, returned };
+}

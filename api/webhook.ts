@@ -1,0 +1,102 @@
+import type { Client } from '@temporalio/client';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { taskQueues } from '../contracts/messages.ts';
+import type { Database } from '../database/database.ts';
+import { findOrder, findOrderIdByPaymentIntent } from '../database/orders.ts';
+import type { Config } from '../platform/config.ts';
+import type { Logger } from '../platform/logger.ts';
+import { addHealthRoutes, type ReadinessChecks } from '../platform/operations-server.ts';
+import { addRequestTracing, annotateSpan, joinTrace } from '../platform/spans.ts';
+import { success } from './envelope.ts';
+import { createHttpServer } from './http-server.ts';
+import { createEventDelivery, type Delivery } from './webhook/delivery.ts';
+import { verifyStripeSignature } from './webhook/signature.ts';
+import { type EventForOrder, parseStripeEvent, type ReceivedEvent } from './webhook/stripe-event.ts';
+
+/** Stripe's events are a few kilobytes; the largest that its documentation shows are far below this. */
+const BODY_LIMIT_BYTES = 1024 * 1024;
+
+type Options = {
+  readonly config: Pick<Config, 'temporal' | 'trustedProxies' | 'webhook' | 'stripe'>;
+  readonly client: Client;
+  readonly database: Database;
+  readonly checks: ReadinessChecks;
+  readonly logger: Logger;
+};
+
+/** Makes the receiver of Stripe's webhook, `POST /webhook`; it does not listen yet. */
+export async function createWebhookReceiver({
+  config,
+  client,
+  database,
+  checks,
+  logger,
+}: Options): Promise<FastifyInstance> {
+  return createWebhookApp({
+    deliver: createEventDelivery({
+      client,
+      taskQueues: taskQueues(config.temporal.taskQueuePrefix),
+      findOrder: (orderId) => findOrder(database, orderId),
+      findOrderIdByPaymentIntent: (paymentIntentId) => findOrderIdByPaymentIntent(database, paymentIntentId),
+    }),
+    endpointSecrets: config.stripe.endpointSecrets,
+    livemode: config.stripe.livemode,
+    checks,
+    requestsPerMinute: config.webhook.requestsPerMinute,
+    trustedProxies: config.trustedProxies,
+    logger,
+  });
+}
+
+/** The same with its parts given, so that it can be tried without a server. */
+export async function createWebhookApp(options: {
+  readonly deliver: (event: EventForOrder) => Promise<Delivery>;
+  readonly endpointSecrets: readonly string[];
+  readonly livemode: boolean;
+  readonly checks: ReadinessChecks;
+  readonly requestsPerMinute: number;
+  readonly trustedProxies: readonly string[];
+  readonly logger: Logger;
+}): Promise<FastifyInstance> {
+  const app = await createHttpServer({ ...options, bodyLimitBytes: BODY_LIMIT_BYTES });
+  addRequestTracing(app, { parent: 'later' });
+  addHealthRoutes(app, options.checks, { reasons: false });
+  app.removeAllContentTypeParsers();
+  // The signature is over the bytes as they came, whatever their type is said to be.
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+
+  app.post('/webhook', async (request) => {
+    const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
+    const signature = request.headers['stripe-signature'];
+    const payload = verifyStripeSignature(body, signature?.toString(), options.endpointSecrets, Date.now());
+    const received = parseStripeEvent(payload);
+    return joinTrace(request, received.forOrder?.traceparent, async () => {
+      const delivery = await take(received);
+      report(request, received, delivery);
+      return success({ received: true, outcome: delivery.outcome });
+    });
+  });
+
+  async function take(received: ReceivedEvent): Promise<Delivery | { outcome: 'otherMode' | 'notHandled' }> {
+    // The test and the live mode of one account may send to the same address.
+    if (received.livemode !== options.livemode) return { outcome: 'otherMode' };
+    if (received.forOrder === undefined) return { outcome: 'notHandled' };
+    return options.deliver(received.forOrder);
+  }
+  return app;
+}
+
+/** Events that no order acts on are the most; they are worth a line only to who looks for them. */
+const QUIET_OUTCOMES: ReadonlySet<string> = new Set(['notHandled', 'settled']);
+
+function report(
+  request: FastifyRequest,
+  { eventId, type }: ReceivedEvent,
+  delivery: { readonly outcome: string; readonly orderId?: string | undefined },
+): void {
+  const { outcome, orderId } = delivery;
+  if (orderId !== undefined) annotateSpan({ 'order.id': orderId });
+  const level =
+    outcome === 'otherMode' || outcome === 'unknownOrder' ? 'warn' : QUIET_OUTCOMES.has(outcome) ? 'debug' : 'info';
+  request.log[level]({ eventId, type, outcome, orderId }, `Stripe event ${outcome}`);
+}
