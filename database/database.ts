@@ -1,4 +1,5 @@
 import { type ClientBase, Pool, types } from 'pg';
+import { traceStatements } from '../platform/sql-tracing.ts';
 
 /** A pool of connections to PostgreSQL. Statements are named functions beside this file; nothing else sends SQL. */
 export type Database = Pool;
@@ -36,6 +37,7 @@ export function createDatabase({ url, poolSize, name, onIdleError }: DatabaseOpt
     keepAlive: true,
   });
   pool.on('error', onIdleError);
+  traceStatements(pool);
   return pool;
 }
 

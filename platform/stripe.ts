@@ -1,6 +1,7 @@
 import { Stripe } from 'stripe';
 import type { CheckoutSession } from '../domain/payment.ts';
 import type { StripeConfig } from './config.ts';
+import { createTracedHttpClient } from './stripe-tracing.ts';
 
 /** Stripe's answers come within seconds; what takes longer is tried again by Temporal under the same key. */
 const REQUEST_TIMEOUT_MS = 10_000;
@@ -12,6 +13,7 @@ const REQUEST_TIMEOUT_MS = 10_000;
 export function createStripe(config: StripeConfig): Stripe {
   return new Stripe(config.apiKey, {
     ...(config.sandboxUrl === undefined ? {} : sandboxAddress(config.sandboxUrl)),
+    httpClient: createTracedHttpClient(),
     maxNetworkRetries: 0,
     timeout: REQUEST_TIMEOUT_MS,
     telemetry: false,
