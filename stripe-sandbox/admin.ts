@@ -22,13 +22,13 @@ export type AdminOptions = {
   requests: () => readonly RequestLogEntry[];
 };
 
-export const payBody = z.strictObject({
+const payBody = z.strictObject({
   method: z.enum(['card', 'bank_debit']).default('card'),
   card: z.string().default('4242424242424242'),
   /** What the customer does where the card asks for 3-D Secure; left out, the payment waits for it. */
   threeDSecure: z.enum(['pass', 'fail']).optional(),
 });
-export const sendEventBody = z.strictObject({
+const sendEventBody = z.strictObject({
   type: z.string().min(1),
   object: z.record(z.string(), z.unknown()),
   id: z.string().optional(),

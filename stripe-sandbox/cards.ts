@@ -12,7 +12,7 @@ export type CardOnFile = {
   effect: CardEffect;
 };
 
-export type CardEffect =
+type CardEffect =
   | { kind: 'pays' }
   | { kind: 'pays_and_is_disputed' }
   | { kind: 'asks_for_authentication' }

@@ -11,7 +11,7 @@ import * as refunds from './refunds.ts';
 import * as sessionPayments from './session-payments.ts';
 import * as sessions from './sessions.ts';
 
-export type Call = { account: Account; id: string; input: params.FormData; cause: Cause };
+type Call = { account: Account; id: string; input: params.FormData; cause: Cause };
 
 export type V1Endpoint = { method: 'GET' | 'POST'; path: string; run: (call: Call) => object };
 

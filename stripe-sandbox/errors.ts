@@ -1,6 +1,6 @@
 import type { ZodError } from 'zod';
 
-export type StripeErrorType =
+type StripeErrorType =
   | 'api_error'
   | 'authentication_error'
   | 'card_error'

@@ -24,7 +24,7 @@ export type Account = {
 };
 
 /** Takes new events to deliver them. */
-export type EventSink = { add(event: WireEvent): void };
+type EventSink = { add(event: WireEvent): void };
 
 export function seconds(account: Account): number {
   return Math.floor(account.now() / 1000);

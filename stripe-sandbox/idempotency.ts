@@ -4,8 +4,8 @@ import type { FormData } from './params.ts';
 import type { Store, StoredAnswer } from './store.ts';
 
 const MAX_KEY_LENGTH = 255;
-/** Stripe may forget a key after a day; so does the sandbox, at its start. */
-export const KEY_LIFETIME_MS = 24 * 3600 * 1000;
+/** Stripe may forget a key after a day; the sandbox takes it as new then. */
+const KEY_LIFETIME_MS = 24 * 3600 * 1000;
 
 /** Stripe's rule for POST: one key, one request, one answer. */
 export class Idempotency {

@@ -1,7 +1,7 @@
 import type { Stripe } from 'stripe';
 import type { Account } from './events.ts';
 
-export type LedgerCharge = {
+type LedgerCharge = {
   id: string;
   paymentIntentId: string | null;
   sessionId: string | null;
@@ -13,7 +13,7 @@ export type LedgerCharge = {
   disputed: boolean;
   created: number;
 };
-export type LedgerRefund = {
+type LedgerRefund = {
   id: string;
   chargeId: string | null;
   paymentIntentId: string | null;
@@ -25,7 +25,7 @@ export type LedgerRefund = {
   metadata: Record<string, string>;
   created: number;
 };
-export type LedgerDispute = {
+type LedgerDispute = {
   id: string;
   chargeId: string;
   orderId: string | null;

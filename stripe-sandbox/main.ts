@@ -1,11 +1,11 @@
 import process from 'node:process';
 import closeWithGrace from 'close-with-grace';
-import { pino } from 'pino';
 import { loadConfig } from '../platform/config.ts';
+import { createLogger } from '../platform/logger.ts';
 import { createStripeSandbox } from './sandbox.ts';
 
 const config = loadConfig();
-const logger = pino({ level: config.logLevel, base: { service: 'stripe-sandbox' } });
+const logger = createLogger(config, 'stripe-sandbox');
 const { port, stateFile, webhookUrl, url } = config.stripeSandbox;
 const [webhookSecret = ''] = config.stripe.endpointSecrets;
 

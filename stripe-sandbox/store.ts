@@ -40,7 +40,7 @@ export type PaymentIntentRecord = {
   settles?: { atMs: number; result: 'succeeded' | 'failed' };
 };
 
-export type DeliveryStatus = 'pending' | 'held' | 'dropped' | 'delivered';
+type DeliveryStatus = 'pending' | 'held' | 'dropped' | 'delivered';
 
 export type Delivery = {
   eventId: string;

@@ -15,8 +15,8 @@ export function layout(title: string, body: string): string {
       <body>
         <aside class="banner" aria-label="About this page">
           <p>
-            <strong>Local Stripe sandbox.</strong> No real money moves here. Pay with a test card; never type a real
-            one.
+            <strong>Local Stripe sandbox.</strong> No real money moves here. Pay with 4242 4242 4242 4242, and never
+            type a real card.
           </p>
         </aside>
         !${body}

@@ -136,7 +136,7 @@ function pay(account: Account, request: FastifyRequest, reply: FastifyReply) {
   const form = readForm(request, sessions.takesBankDebit(record.session.currency));
   const read = readMethod(form, account.now());
   if ('errors' in read) {
-    return formPage(reply, 422, record, form, read.errors, 'Nothing was charged. Please mend the marked fields.');
+    return formPage(reply, 422, record, form, read.errors, 'Nothing was charged. Please correct the marked fields.');
   }
   const attempt = sessionPayments.paySession(account, id, read.method);
   const after = sessions.sessionRecord(account, id);
