@@ -24,6 +24,8 @@ export type InfrastructureOptions = {
   readonly temporalCliPath?: string | undefined;
   /** Without them a part that dies stays dead. */
   readonly events?: ((name: string) => ProcessEvents) | undefined;
+  /** Told of each process before it starts, by who may have to end it before all are up. */
+  readonly onStart?: ((process: ManagedProcess, layer: number) => void) | undefined;
   /** Ends the first installation of Temporal, which takes minutes. */
   readonly signal?: AbortSignal | undefined;
 };
@@ -78,6 +80,7 @@ async function startPostgres(
     events: options.events?.('PostgreSQL'),
   });
   started.push(postgres);
+  options.onStart?.(postgres, LAYERS.infrastructure);
   await postgres.start();
   await ensureDatabase(postgres.url('postgres'), DATABASE);
   options.log.up('PostgreSQL', `127.0.0.1:${postgres.port}`, performance.now() - startedAt);
@@ -100,6 +103,7 @@ async function startTemporal(
     events: options.events?.('Temporal'),
   });
   started.push(temporal);
+  options.onStart?.(temporal, LAYERS.infrastructure);
   await temporal.start();
   options.log.up('Temporal', temporal.address, performance.now() - startedAt);
   return { temporalAddress: temporal.address, temporalUiUrl: temporal.uiUrl, temporal };

@@ -19,6 +19,8 @@ export type ProcessSpec = {
   readonly stopSignal: NodeJS.Signals;
   /** After this it is killed. */
   readonly stopTimeoutMs: number;
+  /** SIGKILL, unless the process has a better way to end at once. */
+  readonly killSignal?: NodeJS.Signals;
   readonly layer: number;
   readonly checkReady: () => Promise<true | NotReady>;
   readonly readyTimeoutMs: number;
@@ -41,8 +43,10 @@ export type ManagedProcess = {
    * @throws StackError with its last log lines when it ends before that, or isn't ready in time
    */
   readonly start: () => Promise<void>;
-  /** Ends it by its stop signal, or by the given one, and waits until it is gone. */
-  readonly stop: (signal?: NodeJS.Signals) => Promise<void>;
+  /** Ends it by its stop signal, and by SIGKILL when its time is over; waits until it is gone. */
+  readonly stop: () => Promise<void>;
+  /** Ends it at once, as a crash would; waits until it is gone. */
+  readonly kill: () => Promise<void>;
 };
 
 /** A part that dies again and again is given up after the last of these; a minute of life fills them up again. */
@@ -118,19 +122,22 @@ export function managedProcess(spec: ProcessSpec, state: StateFolder, events?: P
     }
   }
 
+  async function down(signal: NodeJS.Signals): Promise<void> {
+    stopping = true;
+    pauseIsOver.abort();
+    if (running === undefined) return;
+    await end(running, signal, spec.stopTimeoutMs);
+    running = undefined;
+    state.forget(spec.name);
+  }
+
   return {
     name: spec.name,
     logFile,
     pid: () => running?.identity.pid,
     start,
-    stop: async (signal = spec.stopSignal) => {
-      stopping = true;
-      pauseIsOver.abort();
-      if (running === undefined) return;
-      await end(running, signal, spec.stopTimeoutMs);
-      running = undefined;
-      state.forget(spec.name);
-    },
+    stop: () => down(spec.stopSignal),
+    kill: () => down(spec.killSignal ?? 'SIGKILL'),
   };
 }
 

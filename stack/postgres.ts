@@ -56,6 +56,8 @@ export async function createPostgresServer(options: PostgresOptions): Promise<Po
       // A fast shutdown: it ends open connections and writes a checkpoint. SIGTERM would wait for the connections.
       stopSignal: 'SIGINT',
       stopTimeoutMs: 20_000,
+      // An immediate shutdown: the server ends its own processes, which SIGKILL would leave behind for a moment.
+      killSignal: 'SIGQUIT',
       layer: options.layer,
       checkReady: () => checkConnection(url('postgres')),
       readyTimeoutMs: 60_000,

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
@@ -19,6 +19,8 @@ const recordSchema = z.object({
 /** What is kept about each child, so that the next start finds it should this process be killed. */
 export type ProcessRecord = z.output<typeof recordSchema>;
 
+/** Tells a state folder from any other: no other is written to, or removed. */
+const MARKER_FILE = 'order-backend-state';
 const OWNER_FILE = 'owner.json';
 const PROCESSES_FOLDER = 'processes';
 
@@ -44,6 +46,11 @@ export type StateFolder = {
  */
 export async function openStateFolder(path: string): Promise<{ folder: StateFolder; ended: string[] }> {
   try {
+    mkdirSync(path, { recursive: true });
+    if (!isStateFolder(path) && readdirSync(path).length > 0) {
+      throw new StackError(`STATE_DIR: ${path} holds other things. Name a folder that is empty or doesn't exist yet.`);
+    }
+    writeFileSync(join(path, MARKER_FILE), 'What `npm start` keeps; `npm run reset` removes it.\n');
     mkdirSync(join(path, PROCESSES_FOLDER), { recursive: true });
     takeOwnership(path);
   } catch (error) {
@@ -86,6 +93,7 @@ export function ownerOf(path: string): ProcessIdentity | undefined {
  */
 export async function endOrphans(path: string): Promise<string[]> {
   const folder = join(path, PROCESSES_FOLDER);
+  if (!existsSync(folder)) return [];
   const records = readdirSync(folder)
     .filter((name) => name.endsWith('.json'))
     .map((name) => ({ file: join(folder, name), record: readJson(join(folder, name), recordSchema) }));
@@ -96,6 +104,27 @@ export async function endOrphans(path: string): Promise<string[]> {
   }
   for (const { file } of records) rmSync(file, { force: true });
   return orphans.map(({ name }) => name);
+}
+
+/**
+ * Ends what was left running on a state folder and removes it, with folders elsewhere that belong to it.
+ *
+ * @returns false where there is none
+ * @throws StackError where a stack runs on it, or it is not a state folder
+ */
+export async function removeStateFolder(path: string, others: readonly string[]): Promise<boolean> {
+  if (!existsSync(path)) return false;
+  if (!isStateFolder(path)) {
+    throw new StackError(`STATE_DIR: ${path} is not a state folder of this product, so it is not removed.`);
+  }
+  takeOwnership(path);
+  await endOrphans(path);
+  for (const folder of [...others, path]) rmSync(folder, { recursive: true, force: true });
+  return true;
+}
+
+function isStateFolder(path: string): boolean {
+  return existsSync(join(path, MARKER_FILE));
 }
 
 async function endProcess(record: ProcessRecord): Promise<void> {

@@ -1,0 +1,82 @@
+import { open, type FileHandle } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
+
+const POLL_MS = 400;
+/** The same warning again within this is not shown again: a dependency that is away says so many times a second. */
+const QUIET_MS = 60_000;
+
+const lineSchema = z.object({
+  level: z.enum(['warn', 'error', 'fatal']),
+  msg: z.string(),
+  err: z.object({ message: z.string() }).optional(),
+  orderId: z.string().optional(),
+});
+
+/**
+ * Shows the warnings and errors that the product's processes write to their logs from now on, one short line each.
+ *
+ * @param signal ends it
+ */
+export async function tailWarnings(
+  processes: readonly { readonly name: string; readonly logFile: string }[],
+  show: (line: string) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const shownAt = new Map<string, number>();
+  const onLine = (name: string, line: string): void => {
+    const text = warningIn(line);
+    if (text === undefined) return;
+    const message = `${name}: ${text}`;
+    const now = Date.now();
+    if (now - (shownAt.get(message) ?? -Infinity) < QUIET_MS) return;
+    shownAt.set(message, now);
+    show(message);
+  };
+  await Promise.all(
+    processes.map(({ name, logFile }) =>
+      follow(logFile, signal, (line) => {
+        onLine(name, line);
+      }),
+    ),
+  );
+}
+
+/** The warning or error that a log line tells, for people; undefined for all other lines. */
+export function warningIn(line: string): string | undefined {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+  const { data } = lineSchema.safeParse(parsed);
+  if (data === undefined) return undefined;
+  const order = data.orderId === undefined ? '' : ` (order ${data.orderId})`;
+  return `${data.msg}${data.err === undefined ? '' : `: ${data.err.message.split('\n')[0]}`}${order}`;
+}
+
+async function follow(path: string, signal: AbortSignal, onLine: (line: string) => void): Promise<void> {
+  const file = await open(path, 'r');
+  try {
+    let position = (await file.stat()).size;
+    let rest = '';
+    while (!signal.aborted) {
+      const text = await readFrom(file, position);
+      position += text.length;
+      const lines = (rest + text.toString('utf8')).split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines) onLine(line);
+      await sleep(POLL_MS, undefined, { signal }).catch(() => undefined);
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+async function readFrom(file: FileHandle, position: number): Promise<Buffer> {
+  const { size } = await file.stat();
+  const buffer = Buffer.alloc(Math.min(Math.max(size - position, 0), 1_000_000));
+  const { bytesRead } = await file.read(buffer, 0, buffer.length, position);
+  return buffer.subarray(0, bytesRead);
+}
