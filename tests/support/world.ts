@@ -1,0 +1,278 @@
+import { randomBytes } from 'node:crypto';
+import process from 'node:process';
+import { Client, type Connection } from '@temporalio/client';
+import { NativeConnection, Worker } from '@temporalio/worker';
+import { expect, inject, vi } from 'vitest';
+import { createOrdersApi } from '../../api/orders-api.ts';
+import { createWebhookReceiver } from '../../api/webhook.ts';
+import { createDatabase, type Database } from '../../database/database.ts';
+import { findOrder, type OrderRecord } from '../../database/orders.ts';
+import type { OrderStatus } from '../../domain/order-status.ts';
+import { type Config, loadConfig } from '../../platform/config.ts';
+import { createLogger } from '../../platform/logger.ts';
+import { createStripe } from '../../platform/stripe.ts';
+import { startTelemetry } from '../../platform/telemetry.ts';
+import { connectTemporal } from '../../platform/temporal.ts';
+import { connectTemporalNative, installTemporalRuntime } from '../../platform/temporal-worker.ts';
+import { freePort } from '../../stack/ports.ts';
+import { createTestDatabase } from '../../stack/test-database.ts';
+import { createSandboxAdmin, type SandboxAdmin } from '../../stripe-sandbox/admin-client.ts';
+import { createStripeSandbox } from '../../stripe-sandbox/sandbox.ts';
+import { createWorker, type WorkerKind, workerKinds } from '../../workers/worker.ts';
+
+export const PENCIL = 'prod_SNjRcpjxpiazxk';
+export const BOOK = 'prod_SNjQpQjNC8QuaD';
+
+/** Long enough for a machine that does other things too; what waits this long has failed. */
+const PATIENCE_MS = 25_000;
+
+export type Envelope<Data = Record<string, unknown>> = {
+  readonly data: Data;
+  readonly errorCode: number;
+  readonly message: string;
+  readonly traceID: string;
+};
+
+export type Answer<Data = Record<string, unknown>> = {
+  readonly status: number;
+  readonly body: Envelope<Data>;
+};
+
+export type Created = { readonly order_id: string; readonly customer_id: string; readonly redirect_url: string };
+
+let runtimeInstalled: Promise<unknown> | undefined;
+
+/**
+ * The whole system with a database, task queues, ports and a Stripe of its own, in this process; PostgreSQL and Temporal
+ * are those of the run. To be stopped with {@link World.stop}, which replays every history against the bundle.
+ */
+export async function startWorld(settings: Readonly<Record<string, string>> = {}): Promise<World> {
+  const [apiPort, webhookPort, sandboxPort] = [await freePort(), await freePort(), await freePort()];
+  const testDatabase = await createTestDatabase(inject('databaseUrl'));
+  const config = loadConfig({
+    NODE_ENV: 'test',
+    LOG_LEVEL: process.env['TEST_LOG_LEVEL'] ?? 'silent',
+    DATABASE_URL: testDatabase.url,
+    TEMPORAL_ADDRESS: inject('temporalAddress'),
+    TASK_QUEUE_PREFIX: `test-${randomBytes(4).toString('hex')}-`,
+    API_PORT: String(apiPort),
+    WEBHOOK_PORT: String(webhookPort),
+    PUBLIC_URL: `http://127.0.0.1:${apiPort}`,
+    STRIPE_SANDBOX_PORT: String(sandboxPort),
+    STRIPE_SANDBOX_URL: `http://127.0.0.1:${sandboxPort}`,
+    STRIPE_SANDBOX_WEBHOOK_URL: `http://127.0.0.1:${webhookPort}/webhook`,
+    CREATE_TIMEOUT_SECONDS: '20',
+    API_REQUESTS_PER_MINUTE: '100000',
+    WEBHOOK_REQUESTS_PER_MINUTE: '100000',
+    ...settings,
+  });
+  const logger = createLogger(config, 'test');
+  runtimeInstalled ??= installTemporalRuntime(logger);
+  await runtimeInstalled;
+  const world = new World(config, logger, testDatabase);
+  await world.start();
+  return world;
+}
+
+export class World {
+  readonly config: Config;
+  readonly database: Database;
+  /** The witness of what money moved, and the way to script what Stripe does. */
+  readonly stripe: SandboxAdmin;
+  readonly #logger: ReturnType<typeof createLogger>;
+  readonly #testDatabase: Awaited<ReturnType<typeof createTestDatabase>>;
+  readonly #telemetry: ReturnType<typeof startTelemetry>;
+  readonly #closing: (() => Promise<unknown>)[] = [];
+  readonly #workers = new Map<WorkerKind, { readonly worker: Worker; readonly ended: Promise<void> }>();
+  #connection: Connection | undefined;
+  #native: NativeConnection | undefined;
+  #client: Client | undefined;
+
+  constructor(
+    config: Config,
+    logger: ReturnType<typeof createLogger>,
+    testDatabase: Awaited<ReturnType<typeof createTestDatabase>>,
+  ) {
+    this.config = config;
+    this.#logger = logger;
+    this.#testDatabase = testDatabase;
+    this.#telemetry = startTelemetry({ serviceName: 'test', config, logger });
+    this.database = createDatabase({ ...config.database, name: 'test', onIdleError: () => undefined });
+    this.stripe = createSandboxAdmin(config.stripeSandbox.url);
+  }
+
+  get client(): Client {
+    return must(this.#client);
+  }
+
+  get webhookUrl(): string {
+    return this.config.stripeSandbox.webhookUrl;
+  }
+
+  async start(): Promise<void> {
+    const { config } = this;
+    const logger = this.#logger;
+    this.#connection = await connectTemporal(config, { logger });
+    this.#native = await connectTemporalNative(config, { logger });
+    const { namespace } = config.temporal;
+    const { plugins } = this.#telemetry;
+    this.#client = new Client({ connection: this.#connection, namespace, plugins });
+    const parts = { config, client: this.#client, database: this.database, checks: {}, logger };
+    const api = await createOrdersApi(parts);
+    await api.listen({ host: '127.0.0.1', port: config.api.port });
+    const webhook = await createWebhookReceiver(parts);
+    await webhook.listen({ host: '127.0.0.1', port: config.webhook.port });
+    const sandbox = createStripeSandbox({
+      apiKey: config.stripe.apiKey,
+      webhookSecret: must(config.stripe.endpointSecrets[0]),
+      webhookUrl: config.stripeSandbox.webhookUrl,
+    });
+    await sandbox.listen({ host: '127.0.0.1', port: config.stripeSandbox.port });
+    this.#closing.push(
+      () => sandbox.close(),
+      () => webhook.close(),
+      () => api.close(),
+    );
+    await Promise.all(workerKinds.map((kind) => this.startWorker(kind)));
+  }
+
+  async startWorker(kind: WorkerKind): Promise<void> {
+    const { config } = this;
+    const worker = await createWorker(kind, {
+      connection: must(this.#native),
+      namespace: config.temporal.namespace,
+      taskQueuePrefix: config.temporal.taskQueuePrefix,
+      database: this.database,
+      stripe: createStripe(config.stripe),
+      stripeIsReal: false,
+      workflowBundle: { codePath: inject('workflowBundlePath') },
+      plugins: this.#telemetry.plugins,
+      shutdownGraceMs: 2_000,
+    });
+    this.#workers.set(kind, { worker, ended: worker.run() });
+  }
+
+  async stopWorker(kind: WorkerKind): Promise<void> {
+    const running = this.#workers.get(kind);
+    this.#workers.delete(kind);
+    running?.worker.shutdown();
+    await running?.ended;
+  }
+
+  /** Stops all of it, and replays every history of this world against the bundle. */
+  async stop(): Promise<void> {
+    await Promise.all(workerKinds.map((kind) => this.stopWorker(kind)));
+    try {
+      await this.#replayAll();
+    } finally {
+      for (const close of this.#closing.toReversed()) await close();
+      await this.#connection?.close();
+      await this.#native?.close();
+      await this.database.end();
+      await this.#telemetry.shutdown();
+      await this.#testDatabase.drop();
+    }
+  }
+
+  async #replayAll(): Promise<void> {
+    const query = `TaskQueue = '${this.config.temporal.taskQueuePrefix}orders'`;
+    const histories = this.client.workflow.list({ query }).intoHistories({ concurrency: 4 });
+    const replayed = Worker.runReplayHistories(
+      { workflowBundle: { codePath: inject('workflowBundlePath') }, plugins: this.#telemetry.plugins },
+      histories,
+    );
+    for await (const { workflowId, error } of replayed) {
+      expect(error, `the history of ${workflowId} replays`).toBeUndefined();
+    }
+  }
+
+  /** Sends JSON, or what is given as text, to the orders API. */
+  async post<Data = Record<string, unknown>>(
+    path: string,
+    body: unknown,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<Answer<Data>> {
+    const response = await fetch(`${this.config.publicUrl}${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body: typeof body === 'string' ? body : JSON.stringify(body),
+    });
+    return { status: response.status, body: (await response.json()) as Envelope<Data> };
+  }
+
+  async create(
+    customerId: string,
+    items: readonly { readonly itemID: string; readonly quantity: number }[],
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<Answer<Created>> {
+    return this.post(`/api/customer/${customerId}/create`, { customerID: customerId, items }, headers);
+  }
+
+  /** Makes an order of one pencil, or of these items, that waits for its payment. */
+  async orderWaitingForPayment(items = [{ itemID: PENCIL, quantity: 1 }]): Promise<OrderRecord> {
+    const answer = await this.create(`customer-${randomBytes(4).toString('hex')}`, items);
+    expect(answer.body).toMatchObject({ errorCode: 0 });
+    return this.untilStatus(answer.body.data.order_id, 'WAITING_FOR_PAYMENT');
+  }
+
+  async read(order: Pick<OrderRecord, 'customerId' | 'orderId'>): Promise<Answer> {
+    const path = `/api/customer/${encodeURIComponent(order.customerId)}/orders/${order.orderId}`;
+    const response = await fetch(`${this.config.publicUrl}${path}`);
+    return { status: response.status, body: (await response.json()) as Envelope };
+  }
+
+  async cancel(order: Pick<OrderRecord, 'customerId' | 'orderId'>): Promise<Answer> {
+    return this.post(`/api/customer/${order.customerId}/orders/${order.orderId}/cancel`, {});
+  }
+
+  async order(orderId: string): Promise<OrderRecord> {
+    const order = await findOrder(this.database, orderId);
+    expect(order, `order ${orderId}`).toBeDefined();
+    return must(order);
+  }
+
+  /** Waits until the order has this status. */
+  async untilStatus(orderId: string, status: OrderStatus): Promise<OrderRecord> {
+    return this.until(async () => {
+      const order = await this.order(orderId);
+      expect(order).toMatchObject({ status });
+      return order;
+    });
+  }
+
+  /** Waits until the order's timeline has such an entry. */
+  async untilEvent(orderId: string, event: string): Promise<OrderRecord> {
+    return this.until(async () => {
+      const order = await this.order(orderId);
+      expect(order.timeline.map((entry) => entry.event)).toContain(event);
+      return order;
+    });
+  }
+
+  /** Waits until this no longer throws, and gives its result. */
+  async until<T>(check: () => T | Promise<T>, timeoutMs = PATIENCE_MS): Promise<T> {
+    return vi.waitFor(check, { timeout: timeoutMs, interval: 50 });
+  }
+
+  /** Pays as the customer would on the hosted page. */
+  async pay(order: OrderRecord, options: Parameters<SandboxAdmin['pay']>[1] = {}) {
+    return this.stripe.pay(must(order.checkoutSessionId), options);
+  }
+
+  async stockOf(itemId: string): Promise<number> {
+    const found = await this.database.query<{ available: number }>('SELECT available FROM items WHERE item_id = $1', [
+      itemId,
+    ]);
+    return must(found.rows[0]).available;
+  }
+
+  /** Waits until the order's workflow has ended, and gives its result. */
+  async workflowResult(orderId: string): Promise<unknown> {
+    return this.client.workflow.getHandle(orderId).result();
+  }
+}
+
+function must<T>(value: T | null | undefined): T {
+  if (value === null || value === undefined) throw new Error('The world is not that far');
+  return value;
+}
