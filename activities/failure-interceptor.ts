@@ -1,4 +1,4 @@
-import { log } from '@temporalio/activity';
+import { log, metricMeter } from '@temporalio/activity';
 import type { ActivityExecuteInput, ActivityInboundCallsInterceptor, Next } from '@temporalio/worker';
 import { ApplicationFailure } from '@temporalio/common';
 import { STRIPE_MISCONFIGURED, TIMELINE_CONFLICT } from '../contracts/failures.ts';
@@ -16,6 +16,7 @@ export class FailureInterceptor implements ActivityInboundCallsInterceptor {
       const failure = toActivityFailure(error);
       if (failure instanceof ApplicationFailure && ALARMS.has(failure.type ?? '')) {
         log.error(`An operator is needed: ${failure.message}`, { failure: failure.type });
+        metricMeter.createCounter('operator_alarms').add(1);
       }
       throw failure;
     }

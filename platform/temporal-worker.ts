@@ -29,6 +29,7 @@ export async function installTemporalRuntime(logger: Logger): Promise<TemporalRu
     telemetryOptions: {
       logging: { filter: { core: 'WARN', other: 'ERROR' }, forward: {} },
       metrics: {
+        attachServiceName: false,
         prometheus: { bindAddress, countersTotalSuffix: true, unitSuffix: true, useSecondsForDurations: true },
       },
     },
@@ -53,10 +54,14 @@ export async function connectTemporalNative(
   return untilConnected(config, options, () => NativeConnection.connect(config.temporal.connection));
 }
 
+/** What the SDK warns of at each start of a worker for one kind of task, which is what we want. */
+const EXPECTED_WARNING = /^No (?:workflows|activities|Nexus services) registered/;
+
 /** The SDK's logger interface on top of ours; a workflow's lines carry the order they are about. */
 export function toTemporalLogger(logger: Logger): TemporalLogger {
   const log = (level: LogLevel, message: string, meta?: LogMetadata) => {
-    logger[toPinoLevel(level)](toLogFields(meta ?? {}), message);
+    const pinoLevel = EXPECTED_WARNING.test(message) ? 'debug' : toPinoLevel(level);
+    logger[pinoLevel](toLogFields(meta ?? {}), message);
   };
   return {
     log,

@@ -4,6 +4,7 @@ import { ORDER_STATUS_ATTRIBUTE, type TimelineEntry } from '../contracts/message
 import type { OrderLine } from '../domain/order-lines.ts';
 import { canTransition, type OrderStatus, transitionEvent } from '../domain/order-status.ts';
 import type { Activities } from './activities.ts';
+import { reportEvent, reportFulfillmentTime, reportRefusal } from './events.ts';
 
 const orderStatusKey = defineSearchAttributeKey(ORDER_STATUS_ATTRIBUTE, 'KEYWORD');
 
@@ -27,6 +28,7 @@ export class Journal {
   readonly #activities: Activities;
   #seq = 0;
   #status: OrderStatus | undefined;
+  #paidAt: number | undefined;
 
   constructor(orderId: string, activities: Activities) {
     this.#orderId = orderId;
@@ -44,6 +46,7 @@ export class Journal {
     this.#seq = 1;
     await this.#write((orders) => orders.recordOrder({ ...order, orderId: this.#orderId }));
     setCurrentDetails(order.detail);
+    reportEvent(this.#orderId, transitionEvent('PENDING'), 'PENDING');
   }
 
   /** Moves the order to another status and writes it down. */
@@ -51,6 +54,8 @@ export class Journal {
     this.#step(to);
     await this.#record(to, transitionEvent(to), detail, changes);
     upsertSearchAttributes([{ key: orderStatusKey, value: to }]);
+    if (to === 'PAID') this.#paidAt = Date.now();
+    if (to === 'FINISHED' && this.#paidAt !== undefined) reportFulfillmentTime(Date.now() - this.#paidAt);
   }
 
   /** Writes down what happened without a change of status. */
@@ -60,9 +65,10 @@ export class Journal {
   }
 
   /** Shows that the request was refused: there is no order and no row. */
-  refuse(detail: string): void {
+  refuse(reason: string, detail: string): void {
     setCurrentDetails(detail);
     upsertSearchAttributes([{ key: orderStatusKey, value: 'REFUSED' }]);
+    reportRefusal(reason);
   }
 
   #step(to: OrderStatus): void {
@@ -77,6 +83,7 @@ export class Journal {
     const entry = { orderId: this.#orderId, seq: this.#seq, status, event, detail, ...changes };
     await this.#write((orders) => orders.recordTimelineEntry(entry));
     setCurrentDetails(detail);
+    reportEvent(this.#orderId, event, status);
   }
 
   /**

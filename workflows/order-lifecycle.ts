@@ -2,7 +2,6 @@ import {
   allHandlersFinished,
   CancellationScope,
   condition,
-  log,
   setHandler,
   TemporalFailure,
   workflowInfo,
@@ -10,6 +9,7 @@ import {
 import type { CancelRequest, OrderLifecycleInput, OrderLifecycleResult } from '../contracts/messages.ts';
 import { must } from '../domain/must.ts';
 import type { OrderLine } from '../domain/order-lines.ts';
+import { alarm, reportDecline } from './events.ts';
 import { cancelUpdate, createUpdate, customerReturnedSignal, stripeEventSignal } from './messages.ts';
 import { Order } from './order.ts';
 import { collectPayment, requestPayment } from './payment-steps.ts';
@@ -58,6 +58,7 @@ function registerHandlers(order: Order): void {
     // Stripe delivers at least once, in any order.
     if (seenEvents.has(event.eventId)) return;
     seenEvents.add(event.eventId);
+    if (event.kind === 'declined') reportDecline(event.code);
     order.inbox.push({ kind: 'stripeEvent', event });
   });
   setHandler(customerReturnedSignal, async () => {
@@ -88,7 +89,7 @@ async function takeToItsEnd(order: Order): Promise<void> {
     if (await collectPayment(order, lines, session)) await fulfill(order);
   } catch (error) {
     if (!(error instanceof TemporalFailure)) throw error;
-    log.error('An operator is needed: a step failed for good, so what was done is undone', { error });
+    alarm('a step failed for good, so what was done is undone', { error });
     await giveUp(order, error);
   }
 }

@@ -1,9 +1,10 @@
-import { log, workflowInfo } from '@temporalio/workflow';
+import { workflowInfo } from '@temporalio/workflow';
 import type { CancelRequest, CreateResult, OrderLifecycleInput, Refusal, StripeEvent } from '../contracts/messages.ts';
 import { decideAftercare } from '../domain/aftercare.ts';
 import { isTerminal, type OrderStatus } from '../domain/order-status.ts';
 import type { Closing } from '../domain/payment.ts';
 import { connectActivities } from './activities.ts';
+import { alarm } from './events.ts';
 import { Inbox } from './inbox.ts';
 import { Journal } from './journal.ts';
 import type { Message } from './messages.ts';
@@ -52,7 +53,7 @@ export class Order {
   /** There is no order: nothing is held, no row is written. */
   refuse(refusal: Refusal): void {
     const { requestHash, traceId } = this.input;
-    this.journal.refuse(describeRefusal(refusal));
+    this.journal.refuse(refusal.reason, describeRefusal(refusal));
     this.created = { requestHash, traceId, refusal };
   }
 
@@ -93,7 +94,7 @@ export class Order {
     if (step.do === 'refund') {
       await refundPayment(this.activities, { orderId, paymentIntentId: step.paymentIntentId });
     } else if (step.alarm) {
-      log.error(`An operator is needed: ${step.note.detail}`);
+      alarm(step.note.detail);
     }
     await this.journal.note(step.note.event, step.note.detail);
   }

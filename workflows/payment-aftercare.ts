@@ -2,6 +2,7 @@ import { log } from '@temporalio/workflow';
 import type { PaymentAftercareInput, PaymentAftercareResult } from '../contracts/messages.ts';
 import { decideAftercare } from '../domain/aftercare.ts';
 import { connectActivities } from './activities.ts';
+import { alarm, reportEvent } from './events.ts';
 import { refundPayment } from './refund.ts';
 
 /**
@@ -21,10 +22,11 @@ export async function paymentAftercare({ orderId, event }: PaymentAftercareInput
     log.warn('A payment came after the order had ended; it is given back', { orderId });
     await refundPayment(activities, { orderId, paymentIntentId: step.paymentIntentId });
   } else if (step.alarm) {
-    log.error(`An operator is needed: ${step.note.detail}`, { orderId });
+    alarm(step.note.detail, { orderId });
   }
   // One payment is returned once, however many events tell of it; all else is told once an event.
   const source = step.do === 'refund' ? `return:${step.paymentIntentId}` : event.eventId;
   await activities.orders.recordEntryAfterTheEnd({ orderId, source, ...step.note });
+  reportEvent(orderId, step.note.event, order.status);
   return { did: step.do };
 }

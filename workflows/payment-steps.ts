@@ -13,6 +13,7 @@ import {
   type PaymentMessage,
   type PaymentStep,
 } from '../domain/payment.ts';
+import { alarm } from './events.ts';
 import type { Message } from './messages.ts';
 import type { Order } from './order.ts';
 import { failedWith, withGenerations } from './refund.ts';
@@ -68,7 +69,7 @@ export async function requestPayment(
 
 function whyNoPayment(order: Order, error: TemporalFailure): string {
   if (order.cancelRequest !== undefined) return order.cancelRequest.reason;
-  log.error('An operator is needed: no payment could be created, so the order is cancelled', { error });
+  alarm('no payment could be created, so the order is cancelled', { error });
   return failedWith(error, STRIPE_REFUSED)
     ? `The payment service refused the payment, so the order was cancelled: ${error.cause?.message ?? ''}`
     : 'No payment could be created for hours, so the order was cancelled.';
@@ -186,7 +187,7 @@ async function carryOut(
       await order.refund(`${closing.detail} The payment that came meanwhile was given back in full.`);
       return 'ended';
     case 'refuse':
-      log.error(`An operator is needed: ${step.detail}`);
+      alarm(step.detail);
       order.giveBackMoneyOf(step.paymentIntentId);
       await order.end({ status: 'CANCELLED', detail: step.detail });
       return 'ended';
