@@ -57,8 +57,8 @@ async function createZipkin(
       name: 'Zipkin',
       command: programOnPath('java') ?? 'java',
       // Traces are kept in memory, the newest; a quarter of a gigabyte holds some ten thousand orders.
-      args: ['-Xmx256m', '-XX:TieredStopAtLevel=1', '-jar', jar, '--armeria.ports[0].ip=127.0.0.1'],
-      env: { QUERY_PORT: String(port), HOME: state.path },
+      args: ['-Xmx256m', '-XX:TieredStopAtLevel=1', '-jar', jar, ...listenOn(port)],
+      env: { HOME: state.path },
       stopSignal: 'SIGTERM',
       stopTimeoutMs: 10_000,
       layer: LAYERS.sandbox,
@@ -67,6 +67,11 @@ async function createZipkin(
     },
     state,
   );
+}
+
+/** On loopback alone; with QUERY_PORT it would listen to the whole network. */
+function listenOn(port: number): string[] {
+  return ['ip=127.0.0.1', `port=${port}`, 'protocols[0]=http'].map((setting) => `--armeria.ports[0].${setting}`);
 }
 
 function cachedJar(): string {
