@@ -1,9 +1,10 @@
 import process from 'node:process';
-import type { Worker } from '@temporalio/worker';
+import type { NativeConnection, Worker } from '@temporalio/worker';
 import closeWithGrace from 'close-with-grace';
 import { checkDatabase, createDatabase } from '../database/database.ts';
 import { type Config, ConfigError, loadConfig } from '../platform/config.ts';
 import { createLogger } from '../platform/logger.ts';
+import { createMetrics, metricsPage } from '../platform/metrics.ts';
 import { startOperationsServer } from '../platform/operations-server.ts';
 import { ensureSearchAttributes, SearchAttributeError } from '../platform/search-attributes.ts';
 import { createStripe } from '../platform/stripe.ts';
@@ -11,6 +12,7 @@ import { startTelemetry } from '../platform/telemetry.ts';
 import { checkTemporal, TemporalRefusedError } from '../platform/temporal.ts';
 import { connectTemporalNative, installTemporalRuntime } from '../platform/temporal-worker.ts';
 import { createWorker, type WorkerKind } from './worker.ts';
+import { watchOpenOrders, watchTaskQueues } from './watch.ts';
 import { workflowBundle } from './workflow-bundle.ts';
 
 type WorkerProcess = {
@@ -44,9 +46,31 @@ async function run({ name, kinds, operationsPort }: WorkerProcess, config: Confi
   const { namespace, taskQueuePrefix } = config.temporal;
   const stopping = new AbortController();
 
+  let connected: NativeConnection | undefined;
+  let workers: readonly Worker[] = [];
+  const metrics = createMetrics();
+  // Before all else: a process that waits for Temporal is alive, and not ready.
+  const operations = await startOperationsServer({
+    host: config.operations.host,
+    port: config.operations.port ?? operationsPort,
+    logger,
+    checks: {
+      database: () => checkDatabase(database),
+      temporal: async () => {
+        if (connected === undefined) throw new Error('not connected yet');
+        await checkTemporal(connected, namespace);
+      },
+      workers: async () => assertRunning(workers),
+    },
+    metrics: metricsPage(metrics, () => runtime.metrics()),
+  });
+
   const work = async (): Promise<void> => {
     const connection = await connectTemporalNative(config, { logger, signal: stopping.signal });
+    connected = connection;
     await ensureSearchAttributes(connection, namespace);
+    if (kinds.includes('orders')) watchOpenOrders(metrics, database);
+    watchTaskQueues(metrics, { connection, namespace, taskQueuePrefix, kinds });
     const dependencies = {
       connection,
       namespace,
@@ -58,24 +82,12 @@ async function run({ name, kinds, operationsPort }: WorkerProcess, config: Confi
       plugins: telemetry.plugins,
       shutdownGraceMs: config.shutdownGraceMs,
     };
-    const workers = await Promise.all(kinds.map((kind) => createWorker(kind, dependencies)));
-    const operations = await startOperationsServer({
-      host: config.operations.host,
-      port: config.operations.port ?? operationsPort,
-      logger,
-      checks: {
-        database: () => checkDatabase(database),
-        temporal: () => checkTemporal(connection, namespace),
-        workers: async () => assertRunning(workers),
-      },
-      metrics: { contentType: 'text/plain; version=0.0.4', text: () => runtime.metrics() },
-    });
+    workers = await Promise.all(kinds.map((kind) => createWorker(kind, dependencies)));
     const shutDown = () => {
       for (const worker of workers) worker.shutdown();
     };
     stopping.signal.addEventListener('abort', shutDown);
     await Promise.all(workers.map((worker) => worker.run()));
-    await operations.close();
     await connection.close();
   };
 
@@ -85,6 +97,7 @@ async function run({ name, kinds, operationsPort }: WorkerProcess, config: Confi
     } catch (error) {
       if (!stopping.signal.aborted) throw error;
     } finally {
+      await operations.close();
       await database.end();
       await telemetry.shutdown();
     }
@@ -100,6 +113,7 @@ async function run({ name, kinds, operationsPort }: WorkerProcess, config: Confi
 }
 
 function assertRunning(workers: readonly Worker[]): void {
+  if (workers.length === 0) throw new Error('not started yet');
   const idle = workers.filter((worker) => worker.getState() !== 'RUNNING');
   if (idle.length > 0) throw new Error(`not running: ${idle.map((worker) => worker.options.taskQueue).join(', ')}`);
 }

@@ -1,0 +1,65 @@
+import type { NativeConnection } from '@temporalio/worker';
+import { taskQueues } from '../contracts/messages.ts';
+import type { Database } from '../database/database.ts';
+import { countOpenOrders } from '../database/order-statistics.ts';
+import type { Metrics } from '../platform/metrics.ts';
+import type { WorkerKind } from './worker.ts';
+
+/** `TASK_QUEUE_TYPE_WORKFLOW` and `TASK_QUEUE_TYPE_ACTIVITY` of Temporal's API. */
+const taskTypes = [
+  ['workflow', 1],
+  ['activity', 2],
+] as const;
+
+/** Metrics of the orders that have not ended; an order that stays where it is shows by its age. */
+export function watchOpenOrders(metrics: Metrics, database: Database): void {
+  metrics.watch('orders_open', 'Orders that have not ended, by status.', ['status'], async () =>
+    (await countOpenOrders(database)).map(({ status, count }) => ({ labels: { status }, value: count })),
+  );
+  metrics.watch(
+    'orders_open_oldest_age_seconds',
+    'How long the open order that nothing has happened to for the longest has waited, by status; 0 where there is none.',
+    ['status'],
+    async () =>
+      (await countOpenOrders(database)).map(({ status, oldestSeconds }) => ({
+        labels: { status },
+        value: oldestSeconds,
+      })),
+  );
+}
+
+/** Metrics of what waits in the task queues: it grows where workers are too few, or gone. */
+export function watchTaskQueues(
+  metrics: Metrics,
+  options: {
+    readonly connection: NativeConnection;
+    readonly namespace: string;
+    readonly taskQueuePrefix: string;
+    readonly kinds: readonly WorkerKind[];
+  },
+): void {
+  const { connection, namespace, taskQueuePrefix, kinds } = options;
+  metrics.watch(
+    'task_queue_backlog',
+    'Tasks that wait for a worker, by task queue and kind of task; Temporal counts them approximately.',
+    ['task_queue', 'task_type'],
+    async () =>
+      Promise.all(
+        kinds.flatMap((kind) => {
+          const name = taskQueues(taskQueuePrefix)[kind];
+          return taskTypes.map(async ([type, taskQueueType]) => {
+            const { stats } = await connection.workflowService.describeTaskQueue({
+              namespace,
+              taskQueue: { name },
+              taskQueueType,
+              reportStats: true,
+            });
+            return {
+              labels: { task_queue: name, task_type: type },
+              value: Number(stats?.approximateBacklogCount ?? 0),
+            };
+          });
+        }),
+      ),
+  );
+}
