@@ -43,7 +43,7 @@ export type Infrastructure = {
 /** The order in which parts are ended: what stands on others goes first. */
 export const LAYERS = { infrastructure: 0, sandbox: 1, workers: 2, edges: 3 } as const;
 
-export const DATABASE = 'orders';
+const DATABASE = 'orders';
 
 /**
  * Brings up PostgreSQL, with an empty database `orders` where there is none, and Temporal, side by side.

@@ -24,6 +24,8 @@ export type ProcessSpec = {
   readonly layer: number;
   readonly checkReady: () => Promise<true | NotReady>;
   readonly readyTimeoutMs: number;
+  /** How long each restart after a death waits; given up after the last. */
+  readonly restartPausesMs?: readonly number[];
 };
 
 /** What happens to a process that was up. */
@@ -108,7 +110,7 @@ export function managedProcess(spec: ProcessSpec, state: StateFolder, events?: P
   }
 
   async function restart(what: string, on: ProcessEvents): Promise<void> {
-    const pauseMs = RESTART_PAUSES_MS[restarts];
+    const pauseMs = (spec.restartPausesMs ?? RESTART_PAUSES_MS)[restarts];
     restarts += 1;
     on.died(what, pauseMs);
     if (pauseMs === undefined) return;
