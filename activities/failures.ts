@@ -30,22 +30,38 @@ export function toActivityFailure(error: unknown): unknown {
   return error;
 }
 
+/**
+ * Says for an error of a refund whether trying again can help: always, under another key where Stripe keeps its answer
+ * under this one. The customer's money is not ours to give up on.
+ */
+export function toRefundFailure(error: unknown): unknown {
+  if (!(error instanceof Stripe.errors.StripeInvalidRequestError)) return error;
+  return isReplayed(error)
+    ? failure(STRIPE_KEPT_FAILURE, error, { nonRetryable: true })
+    : failure(STRIPE_MISCONFIGURED, error, { nonRetryable: false, nextRetryDelay: MISCONFIGURED_RETRY_MS });
+}
+
+/** Whether Stripe gave an answer that it keeps under the idempotency key, instead of trying. */
+function isReplayed(error: Stripe.errors.StripeError): boolean {
+  return error.headers?.['idempotent-replayed'] === 'true';
+}
+
 function toStripeFailure(error: Stripe.errors.StripeError): unknown {
   if (error instanceof Stripe.errors.StripeConnectionError || error instanceof Stripe.errors.StripeRateLimitError) {
     return error;
   }
   const status = error.statusCode ?? 0;
   if (status >= 500) {
-    return error.headers?.['idempotent-replayed'] === 'true'
-      ? failure(STRIPE_KEPT_FAILURE, error, { nonRetryable: true })
-      : error;
+    return isReplayed(error) ? failure(STRIPE_KEPT_FAILURE, error, { nonRetryable: true }) : error;
   }
   // Another attempt with the same key is still at work at Stripe.
   if (error.code === 'idempotency_key_in_use' || status === 409) return error;
   if (
     error instanceof Stripe.errors.StripeAuthenticationError ||
     error instanceof Stripe.errors.StripePermissionError ||
-    error instanceof Stripe.errors.StripeIdempotencyError
+    error instanceof Stripe.errors.StripeIdempotencyError ||
+    // All ids are Stripe's own: one that it does not know belongs to another account or mode.
+    error.code === 'resource_missing'
   ) {
     return failure(STRIPE_MISCONFIGURED, error, { nonRetryable: false, nextRetryDelay: MISCONFIGURED_RETRY_MS });
   }

@@ -1,22 +1,31 @@
-import { createHash } from 'node:crypto';
-import type { FulfillmentResult } from '../contracts/messages.ts';
-import type { Database } from '../database/database.ts';
-import { insertShipment } from '../database/shipments.ts';
+import type { CallOffResult, FulfillmentResult } from '../contracts/messages.ts';
+import type { OrderLine } from '../domain/order-lines.ts';
+
+/** What is to be shipped. */
+export type Shipment = { readonly orderId: string; readonly lines: readonly OrderLine[] };
+
+/**
+ * Whoever ships the orders: the built-in warehouse, or the shop's own system. Both calls are asked again until they
+ * answer, and an order that was called off is never shipped, not even by a request that was on its way before.
+ */
+export type FulfillmentService = {
+  /** Ships the order once, however often it is asked. @throws where it is to be asked again */
+  readonly ship: (shipment: Shipment) => Promise<FulfillmentResult>;
+  /** Calls the shipment off, or says that it has left already. @throws where it is to be asked again */
+  readonly callOff: (orderId: string) => Promise<CallOffResult>;
+};
 
 export type FulfillmentActivities = ReturnType<typeof createFulfillmentActivities>;
 
-/** The activities of the task queue `fulfillment`, on the built-in warehouse. */
-export function createFulfillmentActivities({ database }: { readonly database: Database }) {
+/** The activities of the task queue `fulfillment`. */
+export function createFulfillmentActivities({ fulfillment }: { readonly fulfillment: FulfillmentService }) {
   return {
-    /** Ships the order, once, whoever asks again. */
-    async fulfillOrder({ orderId }: { readonly orderId: string }): Promise<FulfillmentResult> {
-      const trackingNumber = await insertShipment(database, orderId, newTrackingNumber(orderId));
-      return { outcome: 'shipped', trackingNumber };
+    async fulfillOrder(shipment: Shipment): Promise<FulfillmentResult> {
+      return fulfillment.ship(shipment);
+    },
+
+    async callOffFulfillment({ orderId }: { readonly orderId: string }): Promise<CallOffResult> {
+      return fulfillment.callOff(orderId);
     },
   };
-}
-
-/** A tracking number that cannot be guessed from the one before; the same for each attempt of one order. */
-function newTrackingNumber(orderId: string): string {
-  return `OB${createHash('sha256').update(`tracking:${orderId}`).digest('hex').slice(0, 12).toUpperCase()}`;
 }

@@ -1,5 +1,6 @@
 import { log } from '@temporalio/activity';
 import type { Stripe } from 'stripe';
+import { toRefundFailure } from './failures.ts';
 import type { OrderLine } from '../domain/order-lines.ts';
 import { must } from '../domain/must.ts';
 import type { CheckoutSession } from '../domain/payment.ts';
@@ -90,7 +91,10 @@ export function createPaymentActivities({ stripe }: { readonly stripe: Stripe })
       }
     },
 
-    /** Gives a payment back in full. A payment that was given back before counts as given back now. */
+    /**
+     * Gives a payment back in full; a payment that was given back before counts as given back now. Nothing ends a
+     * refund but Stripe's word: a refusal, such as too low a balance, is the operator's to mend and is tried again.
+     */
     async refundPayment(input: RefundPaymentInput): Promise<void> {
       try {
         const refund = await stripe.refunds.create(
@@ -99,7 +103,7 @@ export function createPaymentActivities({ stripe }: { readonly stripe: Stripe })
         );
         answered(refund, `a refund of ${input.paymentIntentId}`);
       } catch (error) {
-        if (!isAlreadyRefunded(error)) throw error;
+        if (!isAlreadyRefunded(error)) throw toRefundFailure(error);
         log.info('The payment had been given back before', { paymentIntentId: input.paymentIntentId });
       }
     },

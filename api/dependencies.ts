@@ -1,4 +1,5 @@
 import type { Logger } from '../platform/logger.ts';
+import type { Metrics } from '../platform/metrics.ts';
 import { isOrderId } from '../contracts/schemas.ts';
 import type { OrderRecord } from '../database/orders.ts';
 import { noSuchOrder } from './errors.ts';
@@ -10,8 +11,11 @@ export type Dependencies = {
   readonly publicUrl: string;
   /** How long a customer may take to pay, in milliseconds. */
   readonly paymentWindowMs: number;
+  /** How long fulfillment is asked again every few seconds, in milliseconds. */
+  readonly fulfillmentRetryMs: number;
   readonly findOrder: (orderId: string) => Promise<OrderRecord | undefined>;
   readonly lifecycle: OrderLifecycle;
+  readonly metrics: Metrics;
   readonly logger: Logger;
 };
 

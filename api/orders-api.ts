@@ -8,7 +8,8 @@ import type { Database } from '../database/database.ts';
 import { findOrder } from '../database/orders.ts';
 import type { Config } from '../platform/config.ts';
 import type { Logger } from '../platform/logger.ts';
-import { addHealthRoutes, type ReadinessChecks } from '../platform/operations-server.ts';
+import { createMetrics, type Metrics } from '../platform/metrics.ts';
+import type { ReadinessChecks } from '../platform/operations-server.ts';
 import { addRequestTracing } from '../platform/spans.ts';
 import type { Dependencies } from './dependencies.ts';
 import { createHttpServer, takeOnlyJson } from './http-server.ts';
@@ -16,25 +17,35 @@ import { createOrderLifecycle } from './order-lifecycle.ts';
 import { cancelOrderRoute } from './routes/cancel-order.ts';
 import { createOrderRoute } from './routes/create-order.ts';
 import { readOrderRoute } from './routes/read-order.ts';
+import { paymentPages } from './pages/routes.ts';
 
 const BODY_LIMIT_BYTES = 64 * 1024;
 
 type Options = {
   readonly config: Pick<
     Config,
-    'publicUrl' | 'paymentWindowMs' | 'createTimeoutMs' | 'temporal' | 'trustedProxies' | 'api'
+    'publicUrl' | 'paymentWindowMs' | 'fulfillmentRetryMs' | 'createTimeoutMs' | 'temporal' | 'trustedProxies' | 'api'
   >;
   readonly client: Client;
   readonly database: Database;
   readonly checks: ReadinessChecks;
+  readonly metrics?: Metrics;
   readonly logger: Logger;
 };
 
 /** Makes the orders API with its pages and its OpenAPI document at `/docs`; it does not listen yet. */
-export async function createOrdersApi({ config, client, database, checks, logger }: Options): Promise<FastifyInstance> {
+export async function createOrdersApi({
+  config,
+  client,
+  database,
+  checks,
+  metrics = createMetrics(),
+  logger,
+}: Options): Promise<FastifyInstance> {
   return createOrdersApp({
     publicUrl: config.publicUrl,
     paymentWindowMs: config.paymentWindowMs,
+    fulfillmentRetryMs: config.fulfillmentRetryMs,
     findOrder: (orderId) => findOrder(database, orderId),
     lifecycle: createOrderLifecycle({
       client,
@@ -42,6 +53,7 @@ export async function createOrdersApi({ config, client, database, checks, logger
       createTimeoutMs: config.createTimeoutMs,
     }),
     checks,
+    metrics,
     requestsPerMinute: config.api.requestsPerMinute,
     trustedProxies: config.trustedProxies,
     logger,
@@ -81,9 +93,9 @@ export async function createOrdersApp(
     staticCSP: "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'",
   });
   takeOnlyJson(app);
-  addHealthRoutes(app, options.checks, { reasons: false });
   await app.register(createOrderRoute(options));
   await app.register(readOrderRoute(options));
   await app.register(cancelOrderRoute(options));
+  await app.register(paymentPages(options));
   return app;
 }

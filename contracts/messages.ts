@@ -19,6 +19,8 @@ export const CANCEL_UPDATE = 'cancel';
 /** Constant, so that all cancels of an order are one. */
 export const CANCEL_UPDATE_ID = 'cancel';
 export const STRIPE_EVENT_SIGNAL = 'stripeEvent';
+/** An operator's wish to refund an order that is paid and not finished; after its end `refundOrder` does it. */
+export const REFUND_UPDATE = 'refund';
 export const CUSTOMER_RETURNED_SIGNAL = 'customerReturned';
 
 /** Search attributes; `CustomerId` is the client's pseudonymous id, no personal data. */
@@ -78,6 +80,8 @@ export type OrderLifecycleInput = {
   readonly successUrl: string;
   readonly cancelUrl: string;
   readonly paymentWindowMs: number;
+  /** Fulfillment is asked again every few seconds for this long, and then each time that so long has passed. */
+  readonly fulfillmentRetryMs: number;
 };
 
 export type Shortage = { readonly itemId: string; readonly wanted: number; readonly available: number };
@@ -101,6 +105,23 @@ export type CreateResult = {
 };
 
 export type CancelRequest = { readonly by: 'customer' | 'operator'; readonly reason: string };
+
+export type RefundRequest = {
+  /** Whether the goods go back into stock. */
+  readonly restock: boolean;
+  readonly reason: string;
+};
+
+/** What became of an operator's wish to refund an order. */
+export type RefundResult =
+  /** Stripe has accepted the refund. */
+  | { readonly outcome: 'refunded' }
+  /** The goods left before the refund; it was not made, and can be asked for now that this is known. */
+  | { readonly outcome: 'shipped'; readonly trackingNumber: string }
+  /** There is nothing to refund in this status. */
+  | { readonly outcome: 'notRefundable'; readonly status: OrderStatus };
+
+export type RefundOrderInput = RefundRequest & { readonly orderId: string };
 
 /** The result of the update `cancel`: where the order ended. */
 export type CancelResult = { readonly status: OrderStatus };
@@ -160,6 +181,11 @@ export type HoldStockResult =
   | { readonly held: true; readonly lines: readonly OrderLine[] }
   | { readonly held: false; readonly refusal: Refusal };
 
+/** What became of a shipment that was called off: it will never leave, or it had left before. */
+export type CallOffResult =
+  | { readonly outcome: 'calledOff' }
+  | { readonly outcome: 'shipped'; readonly trackingNumber: string };
+
 export type FulfillmentResult =
   | { readonly outcome: 'shipped'; readonly trackingNumber: string }
   | { readonly outcome: 'impossible'; readonly reason: string };
@@ -177,4 +203,5 @@ export type TimelineEntry = {
   readonly checkoutSessionId?: string;
   readonly paymentLink?: string;
   readonly paymentIntentId?: string;
+  readonly trackingNumber?: string;
 };

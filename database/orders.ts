@@ -120,7 +120,8 @@ export async function appendTimelineEntry(database: Database, entry: TimelineEnt
           updated_at = clock_timestamp(),
           checkout_session_id = COALESCE($6, checkout_session_id),
           payment_link = COALESCE($7, payment_link),
-          payment_intent_id = COALESCE($8, payment_intent_id)
+          payment_intent_id = COALESCE($8, payment_intent_id),
+          tracking_number = COALESCE($9, tracking_number)
         WHERE order_id = $1 AND seq = $2 - 1
         RETURNING order_id
       )
@@ -135,6 +136,7 @@ export async function appendTimelineEntry(database: Database, entry: TimelineEnt
       entry.checkoutSessionId ?? null,
       entry.paymentLink ?? null,
       entry.paymentIntentId ?? null,
+      entry.trackingNumber ?? null,
     ],
   });
   if (written.rowCount === 1) return;
@@ -217,7 +219,7 @@ export async function findOrder(database: Database, orderId: string): Promise<Or
         o.payment_link AS "paymentLink",
         o.checkout_session_id AS "checkoutSessionId",
         o.payment_intent_id AS "paymentIntentId",
-        s.tracking_number AS "trackingNumber",
+        o.tracking_number AS "trackingNumber",
         o.created_at AS "createdAt",
         o.updated_at AS "updatedAt",
         (SELECT json_agg(json_build_object(
@@ -226,7 +228,7 @@ export async function findOrder(database: Database, orderId: string): Promise<Or
         (SELECT json_agg(json_build_object(
             'seq', t.seq, 'at', t.at, 'status', t.status, 'event', t.event, 'detail', t.detail
           ) ORDER BY t.seq) FROM order_timeline t WHERE t.order_id = o.order_id) AS timeline
-      FROM orders o LEFT JOIN shipments s USING (order_id)
+      FROM orders o
       WHERE o.order_id = $1`,
     values: [orderId],
   });
@@ -234,15 +236,33 @@ export async function findOrder(database: Database, orderId: string): Promise<Or
   return row === undefined ? undefined : orderRecord.parse(row);
 }
 
+/** What support finds an order by, and the column that holds it. */
+const LOOKUP_COLUMNS = {
+  paymentIntentId: 'payment_intent_id',
+  checkoutSessionId: 'checkout_session_id',
+  trackingNumber: 'tracking_number',
+} as const;
+
+export type OrderLookup = keyof typeof LOOKUP_COLUMNS;
+
+/** Gives the order that a payment intent, a Checkout Session or a tracking number belongs to. */
+export async function findOrderIdBy(
+  database: Database,
+  lookup: OrderLookup,
+  value: string,
+): Promise<string | undefined> {
+  const found = await database.query<{ order_id: string }>({
+    name: `orders.by-${LOOKUP_COLUMNS[lookup]}`,
+    text: `SELECT order_id FROM orders WHERE ${LOOKUP_COLUMNS[lookup]} = $1 LIMIT 1`,
+    values: [value],
+  });
+  return found.rows[0]?.order_id;
+}
+
 /** Gives the order that a payment intent belongs to; disputes and refunds name nothing else. */
 export async function findOrderIdByPaymentIntent(
   database: Database,
   paymentIntentId: string,
 ): Promise<string | undefined> {
-  const found = await database.query<{ order_id: string }>({
-    name: 'orders.by-payment-intent',
-    text: 'SELECT order_id FROM orders WHERE payment_intent_id = $1',
-    values: [paymentIntentId],
-  });
-  return found.rows[0]?.order_id;
+  return findOrderIdBy(database, 'paymentIntentId', paymentIntentId);
 }

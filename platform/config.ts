@@ -157,6 +157,31 @@ export const environmentSchema = z.object({
     .default(10)
     .describe('How long requests and activities under way may take to end when a process is stopped, in seconds.'),
 
+  FULFILLMENT_URL: httpUrl
+    .optional()
+    .describe(
+      "The shop's own fulfillment service: paid orders are POSTed there. Without it the built-in warehouse ships.",
+    ),
+  FULFILLMENT_SECRET: z
+    .string()
+    .min(16)
+    .optional()
+    .describe('Signs the requests to `FULFILLMENT_URL`; 16 characters or more, shared with the receiver.'),
+  FULFILLMENT_RETRY_SECONDS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(3600)
+    .default(300)
+    .describe(
+      'A fulfillment service that is away is asked every few seconds for this long, and then each time that so long has passed.',
+    ),
+  OPERATOR_TOKEN: z
+    .string()
+    .min(16)
+    .optional()
+    .describe('The bearer token of the operator routes, 16 characters or more. Without it there are no such routes.'),
+
   ZIPKIN_URL: httpUrl
     .optional()
     .describe(
@@ -233,8 +258,22 @@ function toConfig(env: Environment, stripe: StripeConfig, temporal: ClientConnec
     paymentWindowMs: env.PAYMENT_WINDOW_SECONDS * 1000,
     createTimeoutMs: env.CREATE_TIMEOUT_SECONDS * 1000,
     shutdownGraceMs: env.SHUTDOWN_GRACE_SECONDS * 1000,
+    fulfillment: fulfillmentConfig(env),
+    fulfillmentRetryMs: env.FULFILLMENT_RETRY_SECONDS * 1000,
+    operatorToken: env.OPERATOR_TOKEN,
     telemetry: { zipkinUrl: env.ZIPKIN_URL, otlpTracesUrl: otlpTracesUrl(env) },
   };
+}
+
+/** The shop's own fulfillment service, or undefined for the built-in warehouse. */
+function fulfillmentConfig(env: Environment): { readonly url: string; readonly secret: string } | undefined {
+  if (env.FULFILLMENT_URL === undefined) return undefined;
+  if (env.FULFILLMENT_SECRET === undefined) {
+    throw new ConfigError(
+      'FULFILLMENT_SECRET: not set, but FULFILLMENT_URL is. Set a secret of 16 characters or more that the receiver knows too.',
+    );
+  }
+  return { url: env.FULFILLMENT_URL, secret: env.FULFILLMENT_SECRET };
 }
 
 export type StripeConfig = {

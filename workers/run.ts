@@ -11,7 +11,7 @@ import { createStripe } from '../platform/stripe.ts';
 import { startTelemetry } from '../platform/telemetry.ts';
 import { checkTemporal, TemporalRefusedError } from '../platform/temporal.ts';
 import { connectTemporalNative, installTemporalRuntime } from '../platform/temporal-worker.ts';
-import { createWorker, type WorkerKind } from './worker.ts';
+import { createFulfillmentService, createWorker, type WorkerKind } from './worker.ts';
 import { watchOpenOrders, watchTaskQueues } from './watch.ts';
 import { workflowBundle } from './workflow-bundle.ts';
 
@@ -77,6 +77,7 @@ async function run({ name, kinds, operationsPort }: WorkerProcess, config: Confi
       taskQueuePrefix,
       database,
       stripe: createStripe(config.stripe),
+      fulfillment: createFulfillmentService(config, database),
       stripeIsReal: config.stripe.sandboxUrl === undefined,
       workflowBundle: await workflowBundle(),
       plugins: telemetry.plugins,

@@ -3,12 +3,15 @@ import type { OpenTelemetryPlugin } from '@temporalio/interceptors-opentelemetry
 import { type NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
 import type { Stripe } from 'stripe';
 import { FailureInterceptor } from '../activities/failure-interceptor.ts';
-import { createFulfillmentActivities } from '../activities/fulfillment.ts';
+import { createFulfillmentActivities, type FulfillmentService } from '../activities/fulfillment.ts';
+import { createBuiltInWarehouse } from '../activities/built-in-warehouse.ts';
+import { createHttpFulfillment } from '../activities/http-fulfillment.ts';
 import { createOrderActivities } from '../activities/orders.ts';
 import { createPaymentActivities } from '../activities/payment.ts';
 import { createStockActivities } from '../activities/stock.ts';
 import { taskQueues } from '../contracts/messages.ts';
 import type { Database } from '../database/database.ts';
+import type { Config } from '../platform/config.ts';
 
 /** The kinds of workers, one for each task queue. */
 export const workerKinds = ['orders', 'stock', 'payment', 'fulfillment'] as const;
@@ -20,6 +23,7 @@ export type WorkerDependencies = {
   readonly taskQueuePrefix: string;
   readonly database: Database;
   readonly stripe: Stripe;
+  readonly fulfillment: FulfillmentService;
   /** Whether `stripe` is the real one, whose sandbox mode allows 25 requests a second in all. */
   readonly stripeIsReal: boolean;
   readonly workflowBundle: { readonly codePath: string };
@@ -32,6 +36,13 @@ export type WorkerDependencies = {
 const REAL_STRIPE_CALLS_PER_SECOND = 20;
 /** A cached workflow takes about 1 MB; one that is not cached is replayed from its history. */
 const MAX_CACHED_WORKFLOWS = 500;
+
+/** Whoever ships the orders: the shop's own service where one is set, else the built-in warehouse. */
+export function createFulfillmentService(config: Pick<Config, 'fulfillment'>, database: Database): FulfillmentService {
+  return config.fulfillment === undefined
+    ? createBuiltInWarehouse({ database })
+    : createHttpFulfillment(config.fulfillment);
+}
 
 /** Makes the worker of one task queue; it polls once `run()` is called. */
 export async function createWorker(kind: WorkerKind, dependencies: WorkerDependencies): Promise<Worker> {
@@ -51,7 +62,7 @@ export async function createWorker(kind: WorkerKind, dependencies: WorkerDepende
 }
 
 function optionsOf(kind: WorkerKind, dependencies: WorkerDependencies): Partial<WorkerOptions> {
-  const { database, stripe, stripeIsReal, workflowBundle } = dependencies;
+  const { database, stripe, stripeIsReal, fulfillment, workflowBundle } = dependencies;
   switch (kind) {
     case 'orders':
       return {
@@ -67,6 +78,6 @@ function optionsOf(kind: WorkerKind, dependencies: WorkerDependencies): Partial<
         ...(stripeIsReal && { maxTaskQueueActivitiesPerSecond: REAL_STRIPE_CALLS_PER_SECOND }),
       };
     case 'fulfillment':
-      return { activities: createFulfillmentActivities({ database }) };
+      return { activities: createFulfillmentActivities({ fulfillment }) };
   }
 }

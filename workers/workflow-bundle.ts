@@ -22,6 +22,8 @@ const EXTENSION = extname(import.meta.filename);
 /** All that a workflow may import of ours; the lock file stands for what it imports of others. */
 const SOURCE_FOLDERS = ['workflows', 'domain', 'contracts'];
 const LOCK_FILE = 'package-lock.json';
+/** What `npm run build` leaves beside the built sources: the built product makes no bundle, and needs no writable folder. */
+const PREBUILT = join(PROJECT, 'workflow-bundle.cjs');
 /** Bundles of older sources are removed after this. */
 const KEEP_MS = 24 * 3600 * 1000;
 
@@ -29,14 +31,22 @@ const KEEP_MS = 24 * 3600 * 1000;
 const INTERCEPTORS = '@temporalio/interceptors-opentelemetry/lib/workflow-interceptors';
 
 /**
- * The workflows as one file for Temporal's sandbox, for `workflowBundle` of `Worker.create`. It is made once for the
- * same sources and packages and kept between starts, as making it takes seconds.
+ * The workflows as one file for Temporal's sandbox, for `workflowBundle` of `Worker.create`: the one of the build or,
+ * where the sources run, one that is made once for the same sources and packages and kept between starts, as making it
+ * takes seconds.
  */
 export async function workflowBundle(): Promise<{ codePath: string }> {
+  if (EXTENSION === '.js' && existsSync(PREBUILT)) return { codePath: PREBUILT };
   const folder = bundleFolder();
   const codePath = join(folder, `workflows-${contentHash()}.cjs`);
   if (existsSync(codePath)) return { codePath };
+  await writeWorkflowBundle(codePath);
+  removeOldBundles(folder);
+  return { codePath };
+}
 
+/** Makes the bundle of the workflows and writes it to a file. */
+export async function writeWorkflowBundle(codePath: string): Promise<void> {
   const { bundleWorkflowCode, DefaultLogger } = await import('@temporalio/worker');
   const { code } = await bundleWorkflowCode({
     workflowsPath: join(PROJECT, 'workflows', `index${EXTENSION}`),
@@ -47,8 +57,6 @@ export async function workflowBundle(): Promise<{ codePath: string }> {
   const half = `${codePath}.${process.pid}`;
   writeFileSync(half, code);
   renameSync(half, codePath);
-  removeOldBundles(folder);
-  return { codePath };
 }
 
 /** Beside the packages, where caches of tools are kept; in the system's folder where the installation is read-only. */

@@ -12,8 +12,10 @@ const RETRY = { initialInterval: '200ms', backoffCoefficient: 2, maximumInterval
 const DATABASE_TIMEOUT = '15s';
 /** Closing a session may take two requests of 10 s. */
 const STRIPE_TIMEOUT = '30s';
+/** Longer than the 10 s after which the shop's own fulfillment is given up on. */
+const FULFILLMENT_TIMEOUT = '15s';
 /** Stripe keeps an idempotency key for 24 hours; creating stops well before. */
-const CREATE_PAYMENT_FOR = '12h';
+export const CREATE_PAYMENT_FOR_MS = 12 * 3_600_000;
 
 export type Activities = ReturnType<typeof connectActivities>;
 
@@ -21,6 +23,11 @@ export type Activities = ReturnType<typeof connectActivities>;
 export function connectActivities() {
   const queues = taskQueuesBeside(workflowInfo().taskQueue);
   const payment = { taskQueue: queues.payment, startToCloseTimeout: STRIPE_TIMEOUT, retry: RETRY } as const;
+  const fulfillment = {
+    taskQueue: queues.fulfillment,
+    startToCloseTimeout: FULFILLMENT_TIMEOUT,
+    retry: RETRY,
+  } as const;
   return {
     stock: proxyActivities<StockActivities>({
       taskQueue: queues.stock,
@@ -33,7 +40,7 @@ export function connectActivities() {
     paymentRequest: proxyActivities<Pick<PaymentActivities, 'createCheckoutSession'>>({
       ...payment,
       summary: 'Create the payment link',
-      scheduleToCloseTimeout: CREATE_PAYMENT_FOR,
+      scheduleToCloseTimeout: CREATE_PAYMENT_FOR_MS,
       cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
     }),
     /** Asks for a session where nothing depends on the answer; gives up soon. */
@@ -42,11 +49,25 @@ export function connectActivities() {
       summary: 'Ask Stripe whether it is paid',
       scheduleToCloseTimeout: '1m',
     }),
-    fulfillment: proxyActivities<FulfillmentActivities>({
-      taskQueue: queues.fulfillment,
-      summary: 'Ship the order',
-      startToCloseTimeout: DATABASE_TIMEOUT,
-      retry: RETRY,
+    /** Ships the order, asking every few seconds at first. */
+    fulfillmentAtFirst: (forMs: number) =>
+      proxyActivities<Pick<FulfillmentActivities, 'fulfillOrder'>>({
+        ...fulfillment,
+        summary: 'Ship the order',
+        scheduleToCloseTimeout: forMs,
+        cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+      }),
+    /** Ships the order, asking now and then for as long as it takes: somebody has to mend something first. */
+    fulfillmentLater: (everyMs: number) =>
+      proxyActivities<Pick<FulfillmentActivities, 'fulfillOrder'>>({
+        ...fulfillment,
+        summary: 'Ship the order, late',
+        retry: { initialInterval: everyMs, backoffCoefficient: 1 },
+        cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+      }),
+    fulfillment: proxyActivities<Pick<FulfillmentActivities, 'callOffFulfillment'>>({
+      ...fulfillment,
+      summary: 'Call the shipment off',
     }),
     /** Writes rows within the workflow task: no event but a marker, no round trip. */
     localOrders: proxyLocalActivities<OrderActivities>({

@@ -17,7 +17,7 @@ type NewOrder = {
   readonly detail: string;
 };
 
-type Changes = Pick<TimelineEntry, 'checkoutSessionId' | 'paymentLink' | 'paymentIntentId'>;
+type Changes = Pick<TimelineEntry, 'checkoutSessionId' | 'paymentLink' | 'paymentIntentId' | 'trackingNumber'>;
 
 /**
  * The order's status and everything that shows it: the row with its timeline, the search attribute, and the sentence in

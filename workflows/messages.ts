@@ -6,12 +6,16 @@ import {
   CREATE_UPDATE,
   type CreateResult,
   CUSTOMER_RETURNED_SIGNAL,
+  REFUND_UPDATE,
+  type RefundRequest,
+  type RefundResult,
   STRIPE_EVENT_SIGNAL,
   type StripeEvent,
 } from '../contracts/messages.ts';
 
 export const createUpdate = defineUpdate<CreateResult>(CREATE_UPDATE);
 export const cancelUpdate = defineUpdate<CancelResult, [CancelRequest]>(CANCEL_UPDATE);
+export const refundUpdate = defineUpdate<RefundResult, [RefundRequest]>(REFUND_UPDATE);
 export const stripeEventSignal = defineSignal<[StripeEvent]>(STRIPE_EVENT_SIGNAL);
 export const customerReturnedSignal = defineSignal(CUSTOMER_RETURNED_SIGNAL);
 
@@ -19,6 +23,8 @@ export const customerReturnedSignal = defineSignal(CUSTOMER_RETURNED_SIGNAL);
 export type Message =
   | { readonly kind: 'stripeEvent'; readonly event: StripeEvent }
   | { readonly kind: 'cancel'; readonly request: CancelRequest }
+  /** An operator wants the money of a paid order given back. */
+  | { readonly kind: 'refund'; readonly request: RefundRequest }
   | { readonly kind: 'windowEnded' }
   /** Time to ask Stripe about the payment, since its event may be lost. */
   | { readonly kind: 'checkDue' };

@@ -6,11 +6,12 @@ import {
   TemporalFailure,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { CancelRequest, OrderLifecycleInput, OrderLifecycleResult } from '../contracts/messages.ts';
+import type { CancelRequest, OrderLifecycleInput, OrderLifecycleResult, RefundRequest } from '../contracts/messages.ts';
 import { must } from '../domain/must.ts';
 import type { OrderLine } from '../domain/order-lines.ts';
 import { alarm, reportDecline } from './events.ts';
-import { cancelUpdate, createUpdate, customerReturnedSignal, stripeEventSignal } from './messages.ts';
+import { fulfill } from './fulfillment-steps.ts';
+import { cancelUpdate, createUpdate, customerReturnedSignal, refundUpdate, stripeEventSignal } from './messages.ts';
 import { Order } from './order.ts';
 import { collectPayment, requestPayment } from './payment-steps.ts';
 import { describeItems } from './words.ts';
@@ -54,6 +55,17 @@ function registerHandlers(order: Order): void {
     },
     { validator: (_request: CancelRequest) => refuseLateCancel(order) },
   );
+  setHandler(
+    refundUpdate,
+    async (request) => {
+      order.inbox.push({ kind: 'refund', request });
+      await condition(() => order.ended);
+      return order.trackingNumber === undefined
+        ? { outcome: 'refunded' }
+        : { outcome: 'shipped', trackingNumber: order.trackingNumber };
+    },
+    { validator: (_request: RefundRequest) => refuseRefund(order) },
+  );
   setHandler(stripeEventSignal, (event) => {
     // Stripe delivers at least once, in any order.
     if (seenEvents.has(event.eventId)) return;
@@ -80,13 +92,20 @@ function refuseLateCancel(order: Order): void {
   }
 }
 
+/** Before it is paid there is nothing to refund, and after its end `refundOrder` does it. */
+function refuseRefund(order: Order): void {
+  if (order.status !== 'PAID') {
+    throw new Error(`Order ${order.input.orderId} is ${order.status ?? 'not made yet'} and has nothing to refund here`);
+  }
+}
+
 async function takeToItsEnd(order: Order): Promise<void> {
   try {
     const lines = await open(order);
     if (lines === undefined) return;
     const session = await requestPayment(order, lines);
     if (session === undefined) return;
-    if (await collectPayment(order, lines, session)) await fulfill(order);
+    if (await collectPayment(order, lines, session)) await fulfill(order, lines);
   } catch (error) {
     if (!(error instanceof TemporalFailure)) throw error;
     alarm('a step failed for good, so what was done is undone', { error });
@@ -103,7 +122,7 @@ async function open(order: Order): Promise<readonly OrderLine[] | undefined> {
     return undefined;
   }
   const { stock } = order.activities;
-  order.undoWith(() =>
+  order.undoWith('stock', () =>
     stock.giveBackStock.executeWithOptions({ summary: 'Give the stock back' }, [{ orderId, runId }]),
   );
   const hold = await stock.holdStock.executeWithOptions({ summary: 'Hold the stock' }, [{ orderId, runId, lines }]);
@@ -115,22 +134,6 @@ async function open(order: Order): Promise<readonly OrderLine[] | undefined> {
   await order.journal.begin({ customerId, runId, requestHash, traceId, lines: hold.lines, detail });
   order.created = { requestHash, traceId, refusal: null };
   return hold.lines;
-}
-
-/** PAID → FINISHED, or REFUNDED where it cannot be fulfilled or was cancelled just before. */
-async function fulfill(order: Order): Promise<void> {
-  const cancel = order.cancelRequest;
-  if (cancel !== undefined) {
-    await order.refund(`${cancel.reason} The payment was given back in full.`);
-    return;
-  }
-  order.fulfilling = true;
-  const result = await order.activities.fulfillment.fulfillOrder({ orderId: order.input.orderId });
-  if (result.outcome === 'shipped') {
-    await order.journal.transition('FINISHED', `The order was shipped. Tracking number: ${result.trackingNumber}.`);
-  } else {
-    await order.refund(`The order cannot be delivered (${result.reason}). The payment was given back in full.`);
-  }
 }
 
 /** Undoes what was done and ends the order in the way that its status allows. */

@@ -11,6 +11,9 @@ import type { Message } from './messages.ts';
 import { refundPayment } from './refund.ts';
 import { describeRefusal } from './words.ts';
 
+/** The steps that have something to undo. */
+type Undoable = 'stock' | 'payment';
+
 /** One order while its workflow runs: what its steps share. */
 export class Order {
   readonly input: OrderLifecycleInput;
@@ -23,8 +26,10 @@ export class Order {
   created: CreateResult | undefined;
   /** From here on the goods may leave, and a cancel comes too late. */
   fulfilling = false;
+  /** Known once the goods have left. */
+  trackingNumber: string | undefined;
   #paymentIntentId: string | null = null;
-  readonly #compensations: (() => Promise<void>)[] = [];
+  readonly #compensations: { readonly undoes: Undoable; readonly undo: () => Promise<void> }[] = [];
 
   constructor(input: OrderLifecycleInput) {
     this.input = input;
@@ -41,13 +46,17 @@ export class Order {
   }
 
   /** Registers what undoes a step; to be called before the step, since the step may happen and its answer be lost. */
-  undoWith(compensation: () => Promise<void>): void {
-    this.#compensations.push(compensation);
+  undoWith(undoes: Undoable, undo: () => Promise<void>): void {
+    this.#compensations.push({ undoes, undo });
   }
 
-  /** Undoes what was done, the last step first. */
-  async compensate(): Promise<void> {
-    for (let undo = this.#compensations.pop(); undo !== undefined; undo = this.#compensations.pop()) await undo();
+  /** Undoes what was done, the last step first; all of it, or all but what is to be kept. */
+  async compensate(keep?: Undoable): Promise<void> {
+    for (let last = this.#compensations.at(-1); last !== undefined; last = this.#compensations.at(-1)) {
+      if (last.undoes !== keep) await last.undo();
+      // Only now: what fails is not forgotten.
+      this.#compensations.pop();
+    }
   }
 
   /** There is no order: nothing is held, no row is written. */
@@ -65,7 +74,7 @@ export class Order {
   }
 
   giveBackMoneyOf(paymentIntentId: string): void {
-    this.undoWith(() => refundPayment(this.activities, { orderId: this.input.orderId, paymentIntentId }));
+    this.undoWith('payment', () => refundPayment(this.activities, { orderId: this.input.orderId, paymentIntentId }));
   }
 
   /** Ends the order unpaid, once its stock is given back. */
@@ -74,9 +83,9 @@ export class Order {
     await this.journal.transition(status, detail);
   }
 
-  /** Ends the paid order, once money and stock are given back. */
-  async refund(detail: string): Promise<void> {
-    await this.compensate();
+  /** Ends the paid order, once its money is given back, and its stock too unless it is to be kept back. */
+  async refund(detail: string, { restock }: { readonly restock: boolean } = { restock: true }): Promise<void> {
+    await this.compensate(restock ? undefined : 'stock');
     await this.journal.transition('REFUNDED', detail);
   }
 

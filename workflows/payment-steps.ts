@@ -14,6 +14,7 @@ import {
   type PaymentStep,
 } from '../domain/payment.ts';
 import { alarm } from './events.ts';
+import { CREATE_PAYMENT_FOR_MS } from './activities.ts';
 import type { Message } from './messages.ts';
 import type { Order } from './order.ts';
 import { failedWith, withGenerations } from './refund.ts';
@@ -28,17 +29,11 @@ export async function requestPayment(
 ): Promise<CreatedCheckoutSession | undefined> {
   const { orderId, successUrl, cancelUrl, traceparent } = order.input;
   const scope = new CancellationScope();
+  const request = { orderId, lines, successUrl, cancelUrl, traceparent };
   const creating = scope.run(() =>
-    withGenerations((generation) =>
-      order.activities.paymentRequest.createCheckoutSession({
-        orderId,
-        lines,
-        successUrl,
-        cancelUrl,
-        traceparent,
-        generation,
-      }),
-    ),
+    withGenerations((generation) => order.activities.paymentRequest.createCheckoutSession({ ...request, generation }), {
+      giveUpAfterMs: CREATE_PAYMENT_FOR_MS,
+    }),
   );
   let settled = false;
   const settle = () => {
@@ -137,6 +132,8 @@ function toPaymentMessage(message: Message): PaymentMessage | undefined {
       };
     case 'checkDue':
       return { kind: 'checkDue' };
+    case 'refund':
+      return undefined; // refused by its validator before the order is paid
     case 'stripeEvent':
       return toPaymentEvent(message.event);
     default:

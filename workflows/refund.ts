@@ -1,4 +1,4 @@
-import { ActivityFailure, ApplicationFailure } from '@temporalio/workflow';
+import { ActivityFailure, ApplicationFailure, log, sleep } from '@temporalio/workflow';
 import { STRIPE_KEPT_FAILURE } from '../contracts/failures.ts';
 import type { Activities } from './activities.ts';
 
@@ -7,17 +7,29 @@ export function failedWith(error: unknown, type: string): error is ActivityFailu
   return error instanceof ActivityFailure && error.cause instanceof ApplicationFailure && error.cause.type === type;
 }
 
+/** The pause before the next key doubles from this, so that hours of failures stay a short history. */
+const FIRST_PAUSE_MS = 1_000;
+const LONGEST_PAUSE_MS = 300_000;
+
 /**
- * Calls Stripe under a new idempotency key each time that Stripe keeps a failure of its own under the last one. Safe,
- * because what was made under the old key was never shown to anybody.
+ * Calls Stripe under a new idempotency key each time that Stripe keeps a failure under the last one. Safe, because what
+ * was made under the old key was never shown to anybody, and a payment is given back in full once.
+ *
+ * @param options `giveUpAfterMs`: the last failure is thrown once so long has passed; without it, it goes on
  */
-export async function withGenerations<T>(call: (generation: number) => Promise<T>): Promise<T> {
+export async function withGenerations<T>(
+  call: (generation: number) => Promise<T>,
+  { giveUpAfterMs = Infinity } = {},
+): Promise<T> {
+  const startMs = Date.now();
   for (let generation = 1; ; generation += 1) {
     try {
       return await call(generation);
     } catch (error) {
-      if (!failedWith(error, STRIPE_KEPT_FAILURE)) throw error;
+      if (!failedWith(error, STRIPE_KEPT_FAILURE) || Date.now() - startMs > giveUpAfterMs) throw error;
+      log.warn('Stripe keeps a failure under this idempotency key; another one is used', { generation });
     }
+    await sleep(Math.min(FIRST_PAUSE_MS * 2 ** (generation - 1), LONGEST_PAUSE_MS), { summary: 'Before the next key' });
   }
 }
 

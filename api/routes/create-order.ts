@@ -14,7 +14,7 @@ import { annotateSpan } from '../../platform/spans.ts';
 import { currentTraceId, currentTraceparent } from '../../platform/telemetry.ts';
 import { type Dependencies, paymentPageUrl } from '../dependencies.ts';
 import { type Envelope, success } from '../envelope.ts';
-import { ApiError, invalidRequest, isAway, refusalError } from '../errors.ts';
+import { ApiError, invalidRequest, isAway, refusalError, toApiError } from '../errors.ts';
 import { orderIdOfKey, randomOrderId, requestHash } from '../order-id.ts';
 import { errorResponses } from './error-responses.ts';
 
@@ -52,7 +52,7 @@ export function createOrderRoute(dependencies: Dependencies): FastifyPluginAsync
         const key = request.headers['idempotency-key'];
         const orderId = key === undefined ? randomOrderId() : orderIdOfKey(customerId, key);
         annotateSpan({ 'order.id': orderId });
-        return createOrder(dependencies, {
+        return counted(dependencies, {
           orderId,
           customerId,
           lines,
@@ -63,10 +63,23 @@ export function createOrderRoute(dependencies: Dependencies): FastifyPluginAsync
           successUrl: paymentPageUrl(dependencies.publicUrl, { customerId, orderId }, '/payment/return'),
           cancelUrl: paymentPageUrl(dependencies.publicUrl, { customerId, orderId }),
           paymentWindowMs: dependencies.paymentWindowMs,
+          fulfillmentRetryMs: dependencies.fulfillmentRetryMs,
         });
       },
     });
   };
+}
+
+/** Creates the order and counts what came of it. */
+async function counted(dependencies: Dependencies, input: OrderLifecycleInput): Promise<Envelope<CreatedOrder>> {
+  try {
+    const created = await createOrder(dependencies, input);
+    dependencies.metrics.createAnswered('created');
+    return created;
+  } catch (error) {
+    dependencies.metrics.createAnswered(toApiError(error).kind);
+    throw error;
+  }
 }
 
 async function createOrder(dependencies: Dependencies, input: OrderLifecycleInput): Promise<Envelope<CreatedOrder>> {

@@ -1,6 +1,7 @@
 import type { CreateResult, OrderLifecycleInput } from '../../contracts/messages.ts';
 import type { OrderRecord } from '../../database/orders.ts';
 import { createLogger } from '../../platform/logger.ts';
+import { createMetrics } from '../../platform/metrics.ts';
 import type { Dependencies } from '../dependencies.ts';
 import type { CancelOutcome } from '../order-lifecycle.ts';
 
@@ -50,6 +51,7 @@ export function fakeDependencies(
   const dependencies: Dependencies = {
     publicUrl: 'http://shop.example:8101',
     paymentWindowMs: 60_000,
+    fulfillmentRetryMs: 60_000,
     findOrder: async (orderId) => orders.get(orderId),
     lifecycle: {
       create: async (input) => {
@@ -65,6 +67,7 @@ export function fakeDependencies(
         await answers.customerReturned?.();
       },
     },
+    metrics: createMetrics(),
     logger: createLogger({ production: true, logLevel: 'silent' }, 'test'),
   };
   return { dependencies, orders, created, cancelled, returned };

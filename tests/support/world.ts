@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import process from 'node:process';
 import { Client, type Connection } from '@temporalio/client';
-import { NativeConnection, Worker } from '@temporalio/worker';
+import { type NativeConnection, Worker } from '@temporalio/worker';
 import { expect, inject, vi } from 'vitest';
 import { createOrdersApi } from '../../api/orders-api.ts';
 import { createWebhookReceiver } from '../../api/webhook.ts';
@@ -18,7 +18,7 @@ import { freePort } from '../../stack/ports.ts';
 import { createTestDatabase } from '../../stack/test-database.ts';
 import { createSandboxAdmin, type SandboxAdmin } from '../../stripe-sandbox/admin-client.ts';
 import { createStripeSandbox } from '../../stripe-sandbox/sandbox.ts';
-import { createWorker, type WorkerKind, workerKinds } from '../../workers/worker.ts';
+import { createFulfillmentService, createWorker, type WorkerKind, workerKinds } from '../../workers/worker.ts';
 
 export const PENCIL = 'prod_SNjRcpjxpiazxk';
 export const BOOK = 'prod_SNjQpQjNC8QuaD';
@@ -144,6 +144,7 @@ export class World {
       taskQueuePrefix: config.temporal.taskQueuePrefix,
       database: this.database,
       stripe: createStripe(config.stripe),
+      fulfillment: createFulfillmentService(config, this.database),
       stripeIsReal: false,
       workflowBundle: { codePath: inject('workflowBundlePath') },
       plugins: this.#telemetry.plugins,

@@ -1,0 +1,31 @@
+import type { RefundOrderInput, RefundResult } from '../contracts/messages.ts';
+import { connectActivities } from './activities.ts';
+import { refundPayment } from './refund.ts';
+
+/**
+ * Refunds an order that is FINISHED, for an operator. The workflow id is `refund-<order id>`, so that asking twice is
+ * asking once. REFUNDED means that Stripe has accepted the refund.
+ */
+export async function refundOrder({ orderId, restock, reason }: RefundOrderInput): Promise<RefundResult> {
+  const activities = connectActivities();
+  const order = await activities.orders.readEndedOrder(orderId);
+  if (order === null) throw new Error(`Order ${orderId} does not exist`);
+  if (order.status === 'REFUNDED') return { outcome: 'refunded' };
+  if (order.status !== 'FINISHED' || order.paymentIntentId === null) {
+    return { outcome: 'notRefundable', status: order.status };
+  }
+  await refundPayment(activities, { orderId, paymentIntentId: order.paymentIntentId });
+  if (restock) {
+    await activities.stock.giveBackStock.executeWithOptions({ summary: 'Give the stock back' }, [
+      { orderId, runId: order.runId },
+    ]);
+  }
+  await activities.orders.recordEntryAfterTheEnd({
+    orderId,
+    source: 'refund',
+    event: 'order.refunded',
+    detail: `${reason} The payment was given back in full${restock ? ', and the goods are back in stock' : ''}.`,
+    transition: { from: 'FINISHED', to: 'REFUNDED' },
+  });
+  return { outcome: 'refunded' };
+}
