@@ -43,7 +43,7 @@ export async function tailWarnings(
 }
 
 /** The warning or error that a log line tells, for people; undefined for all other lines. */
-export function warningIn(line: string): string | undefined {
+function warningIn(line: string): string | undefined {
   let parsed: unknown;
   try {
     parsed = JSON.parse(line);
