@@ -64,7 +64,7 @@ function recordError(span: Span, error: unknown): void {
   });
 }
 
-type ServerSpan = { readonly startTime: number; span?: Span; context?: Context };
+type ServerSpan = { readonly startTime: number; span?: Span };
 
 const serverSpans = new WeakMap<FastifyRequest, ServerSpan>();
 
@@ -84,10 +84,6 @@ export function addRequestTracing(app: FastifyInstance, options: { readonly pare
       return;
     }
     context.with(startServerSpan(request, server, request.headers['traceparent']), next);
-  });
-  // A body arrives in events of its socket, outside the context that the first hook set.
-  app.addHook('preValidation', (request, _reply, next) => {
-    context.with(serverSpans.get(request)?.context ?? context.active(), next);
   });
   app.addHook('onResponse', (request, reply, next) => {
     const server = serverSpans.get(request);
@@ -132,8 +128,7 @@ function startServerSpan(request: FastifyRequest, server: ServerSpan, traceparen
     contextOf(traceparent),
   );
   server.span = span;
-  server.context = trace.setSpan(context.active(), span);
-  return server.context;
+  return trace.setSpan(context.active(), span);
 }
 
 /** Fastify writes `/customer/:customerID`, people and OpenAPI `/customer/{customerID}`. */
