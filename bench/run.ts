@@ -66,6 +66,7 @@ async function measure(running: BenchStack): Promise<Round[]> {
     const created: string[] = [];
     const createsPerSecond = await throughput(CLIENTS, ORDERS_A_ROUND, async () => created.push(await orders.create()));
     await Promise.all(created.map((orderId) => orders.untilStatus(orderId, 'WAITING_FOR_PAYMENT')));
+    stderr.write(`  ${JSON.stringify({ createMs, bareMs, createsPerSecond, ordersPerSecond, barePerSecond })}\n`);
     rounds.push({ createMs, bareMs, createsPerSecond, ordersPerSecond, barePerSecond });
   }
   return rounds;

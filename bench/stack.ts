@@ -111,6 +111,8 @@ async function environment(): Promise<Record<string, string | undefined>> {
     OPERATIONS_PORT: String(await freePort()),
     API_REQUESTS_PER_MINUTE: NO_LIMIT,
     WEBHOOK_REQUESTS_PER_MINUTE: NO_LIMIT,
+    // On a machine that does other things too a create may wait; it is measured, not given up.
+    CREATE_TIMEOUT_SECONDS: '120',
   };
 }
 

@@ -187,6 +187,12 @@ export const environmentSchema = z.object({
     .describe(
       'Zipkin, for example `http://127.0.0.1:8600`. Without it and without `OTEL_EXPORTER_OTLP_ENDPOINT` no traces are sent.',
     ),
+  TEMPORAL_UI_URL: httpUrl
+    .default('http://127.0.0.1:8233')
+    .describe("Where operators reach Temporal's Web UI; the command line links to it."),
+  ZIPKIN_UI_URL: httpUrl
+    .default('http://127.0.0.1:8600')
+    .describe('Where operators reach Zipkin; the command line links to it.'),
   OTEL_EXPORTER_OTLP_ENDPOINT: httpUrl
     .optional()
     .describe('An OpenTelemetry collector for traces; the other standard `OTEL_*` variables hold too.'),
@@ -255,6 +261,7 @@ function toConfig(env: Environment, stripe: StripeConfig, temporal: ClientConnec
       stateFile: env.STRIPE_SANDBOX_STATE_FILE,
       webhookUrl: env.STRIPE_SANDBOX_WEBHOOK_URL,
     },
+    links: { temporalUiUrl: env.TEMPORAL_UI_URL, zipkinUiUrl: env.ZIPKIN_UI_URL },
     paymentWindowMs: env.PAYMENT_WINDOW_SECONDS * 1000,
     createTimeoutMs: env.CREATE_TIMEOUT_SECONDS * 1000,
     shutdownGraceMs: env.SHUTDOWN_GRACE_SECONDS * 1000,

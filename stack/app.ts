@@ -95,14 +95,21 @@ export function createCoreProcesses(
  */
 export function connectionSettings(
   { urls, external }: StackSettings,
-  found: { databaseUrl: string; temporalAddress: string; zipkinUrl: string | undefined },
+  found: {
+    databaseUrl: string;
+    temporalAddress: string;
+    temporalUiUrl: string | undefined;
+    zipkinUrl: string | undefined;
+  },
 ): Record<string, string> {
   return {
     DATABASE_URL: found.databaseUrl,
     TEMPORAL_ADDRESS: found.temporalAddress,
     PUBLIC_URL: urls.api,
+    STRIPE_SANDBOX_WEBHOOK_URL: urls.webhook,
+    ...(found.temporalUiUrl === undefined ? {} : { TEMPORAL_UI_URL: found.temporalUiUrl }),
     ...(external.stripe ? {} : { STRIPE_SANDBOX_URL: urls.sandbox }),
-    ...(found.zipkinUrl === undefined ? {} : { ZIPKIN_URL: found.zipkinUrl }),
+    ...(found.zipkinUrl === undefined ? {} : { ZIPKIN_URL: found.zipkinUrl, ZIPKIN_UI_URL: found.zipkinUrl }),
   };
 }
 
