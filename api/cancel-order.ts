@@ -15,7 +15,7 @@ export async function cancelOrder(dependencies: Dependencies, customerId: string
 
   const asked = await dependencies.lifecycle.cancel(orderId, {
     by: 'customer',
-    reason: 'The customer cancelled the order.',
+    reason: "The order was cancelled at the customer's wish.",
   });
   switch (asked.outcome) {
     case 'underWay':
@@ -39,7 +39,8 @@ export async function cancelOrder(dependencies: Dependencies, customerId: string
  */
 function endedWithoutGoods(order: OrderRecord): true {
   if (order.timeline.some(({ status }) => status === 'FINISHED')) {
-    throw notCancellable(order, order.status === 'REFUNDED' ? 'it was finished, and refunded later' : 'it is finished');
+    const what = order.status === 'REFUNDED' ? 'was finished, and refunded later' : 'is finished';
+    throw notCancellable(order, `Order ${order.orderId} ${what}, and can no longer be cancelled`);
   }
   return true;
 }

@@ -11,10 +11,12 @@ const errorKinds = {
   bodyTooLarge: { errorCode: 1001, statusCode: 413 },
   notJson: { errorCode: 1002, statusCode: 415 },
   noSuchRoute: { errorCode: 1003, statusCode: 404 },
+  notSignedIn: { errorCode: 1004, statusCode: 401 },
   tooManyRequests: { errorCode: 1006, statusCode: 429 },
   noSuchOrder: { errorCode: 2000, statusCode: 404 },
   notCancellable: { errorCode: 2001, statusCode: 409 },
   keyReused: { errorCode: 2002, statusCode: 422 },
+  notRefundable: { errorCode: 2004, statusCode: 409 },
   outOfStock: { errorCode: 3000, statusCode: 409 },
   unknownItem: { errorCode: 3001, statusCode: 422 },
   internal: { errorCode: 5000, statusCode: 500 },
@@ -27,6 +29,7 @@ type ErrorData = Readonly<Record<string, unknown>>;
 /** What the client is told instead of what it asked for. The message names the field or the order, and the mend. */
 export class ApiError extends Error {
   override readonly name = 'ApiError';
+  readonly kind: ErrorKind;
   readonly errorCode: number;
   readonly statusCode: number;
   readonly data: ErrorData | null;
@@ -39,6 +42,7 @@ export class ApiError extends Error {
     details: { readonly data?: ErrorData; readonly traceId?: string; readonly cause?: unknown } = {},
   ) {
     super(message, { cause: details.cause });
+    this.kind = kind;
     ({ errorCode: this.errorCode, statusCode: this.statusCode } = errorKinds[kind]);
     this.data = details.data ?? null;
     this.traceId = details.traceId;
@@ -101,8 +105,12 @@ export function refusalError(refusal: Exclude<Refusal, { reason: 'orderExists' }
   }
 }
 
-/** Turns whatever was thrown into what the client is told. What nobody foresaw is a fault of ours, and tells nothing. */
-export function toApiError(error: unknown): ApiError {
+/**
+ * Turns whatever was thrown into what the client is told. What nobody foresaw is a fault of ours, and tells nothing.
+ *
+ * @param bodyLimitBytes what a body may have at most, for the message about one that has more
+ */
+export function toApiError(error: unknown, bodyLimitBytes = 0): ApiError {
   if (error instanceof ApiError) return error;
   if (hasZodFastifySchemaValidationErrors(error)) return invalidRequest(fieldProblems(error.validation));
   const { code, statusCode } = detailsOf(error);
@@ -110,7 +118,7 @@ export function toApiError(error: unknown): ApiError {
     return new ApiError('tooManyRequests', 'Too many requests; wait as long as the header Retry-After says');
   }
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
-    return new ApiError('bodyTooLarge', 'The body is too large; 64 KB are taken at most');
+    return new ApiError('bodyTooLarge', `The body is too large; ${bodyLimitBytes / 1024} KB are taken at most`);
   }
   if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
     return new ApiError('notJson', 'The body is not JSON; send it with the header Content-Type: application/json');

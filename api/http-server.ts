@@ -10,6 +10,8 @@ import {
   LogController,
 } from 'fastify';
 import type { Logger } from '../platform/logger.ts';
+import { addRequestMetrics, type Metrics } from '../platform/metrics.ts';
+import { addHealthRoutes, type ReadinessChecks } from '../platform/operations-server.ts';
 import { ApiError, invalidRequest, toApiError } from './errors.ts';
 
 /** A request that takes longer to arrive is cut off, so that slow senders cannot hold all connections. */
@@ -19,6 +21,8 @@ const MAX_PARAM_LENGTH = 3 * 128;
 
 export type HttpServerOptions = {
   readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly checks: ReadinessChecks;
   /** In bytes; a larger body is answered 413. */
   readonly bodyLimitBytes: number;
   /** For each client address; more are answered 429. */
@@ -27,7 +31,10 @@ export type HttpServerOptions = {
   readonly trustedProxies: readonly string[];
 };
 
-/** Makes a fastify app with what API and webhook have in common: limits, security headers, errors in the envelope. */
+/**
+ * Makes a fastify app with what API and webhook have in common: health checks, limits, security headers, and errors in
+ * the envelope.
+ */
 export async function createHttpServer(options: HttpServerOptions): Promise<FastifyInstance> {
   const loggerInstance: FastifyBaseLogger = options.logger;
   const app: FastifyInstance = fastify({
@@ -43,7 +50,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
     clientErrorHandler: answerBrokenHttp,
   });
   app.setErrorHandler((error, request, reply) => {
-    const apiError = toApiError(error);
+    const apiError = toApiError(error, options.bodyLimitBytes);
     logFailure(request, apiError);
     return sendError(apiError, reply);
   });
@@ -54,11 +61,14 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
     referrerPolicy: { policy: 'no-referrer' },
     frameguard: { action: 'deny' },
   });
+  // Before the limit of requests, which holds for what is added after it: a probe is never too much.
+  addHealthRoutes(app, options.checks, { reasons: false });
   await app.register(fastifyRateLimit, { max: options.requestsPerMinute, timeWindow: '1 minute' });
   app.setNotFoundHandler({ preHandler: app.rateLimit() }, (request, reply) => {
     const error = new ApiError('noSuchRoute', `There is no route ${request.method} ${request.url.split('?', 1)[0]}`);
     return sendError(error, reply);
   });
+  addRequestMetrics(app, options.metrics);
   app.addHook('onResponse', (request, reply, done) => {
     // Each open payment page polls: what only reads is not worth a line.
     const level = request.method === 'GET' ? 'debug' : 'info';

@@ -5,9 +5,10 @@ import type { FastifyInstance } from 'fastify';
 import { createDatabase, type Database } from '../database/database.ts';
 import { type Config, ConfigError, loadConfig } from '../platform/config.ts';
 import { createLogger, type Logger } from '../platform/logger.ts';
+import { createMetrics, type Metrics, metricsPage } from '../platform/metrics.ts';
 import { type ReadinessChecks, startOperationsServer } from '../platform/operations-server.ts';
 import { startTelemetry } from '../platform/telemetry.ts';
-import { connectTemporal } from '../platform/temporal.ts';
+import { connectTemporal, TemporalRefusedError } from '../platform/temporal.ts';
 import { readinessChecks } from './readiness.ts';
 
 type Parts = {
@@ -15,6 +16,7 @@ type Parts = {
   readonly client: Client;
   readonly database: Database;
   readonly checks: ReadinessChecks;
+  readonly metrics: Metrics;
   readonly logger: Logger;
 };
 
@@ -37,7 +39,8 @@ export async function serve(service: Service): Promise<void> {
   try {
     await start(service, loadConfig());
   } catch (error) {
-    const isExpected = error instanceof ConfigError || error instanceof ListenError;
+    const isExpected =
+      error instanceof ConfigError || error instanceof TemporalRefusedError || error instanceof ListenError;
     // Somebody has to mend this by hand: one clear line is worth more than a stack trace.
     process.stderr.write(`${service.name}: ${isExpected || !(error instanceof Error) ? String(error) : error.stack}\n`);
     process.exit(1);
@@ -66,9 +69,16 @@ async function start(service: Service, config: Config): Promise<void> {
   cleanups.push(() => database.end());
 
   const checks = readinessChecks(connection, config.temporal.namespace, database);
-  const app = await service.create({ config, client, database, checks, logger });
+  const metrics = createMetrics();
+  const app = await service.create({ config, client, database, checks, metrics, logger });
   const { host, port: operationsPort = service.operationsPort } = config.operations;
-  const operations = await startOperationsServer({ host, port: operationsPort, checks, logger });
+  const operations = await startOperationsServer({
+    host,
+    port: operationsPort,
+    checks,
+    metrics: metricsPage(metrics),
+    logger,
+  });
   cleanups.push(() => operations.close());
   await listen(service, config, app);
   cleanups.push(() => app.close());

@@ -5,7 +5,8 @@ import type { Database } from '../database/database.ts';
 import { findOrder, findOrderIdByPaymentIntent } from '../database/orders.ts';
 import type { Config } from '../platform/config.ts';
 import type { Logger } from '../platform/logger.ts';
-import { addHealthRoutes, type ReadinessChecks } from '../platform/operations-server.ts';
+import { createMetrics, type Metrics } from '../platform/metrics.ts';
+import type { ReadinessChecks } from '../platform/operations-server.ts';
 import { addRequestTracing, annotateSpan, joinTrace } from '../platform/spans.ts';
 import { success } from './envelope.ts';
 import { createHttpServer } from './http-server.ts';
@@ -21,6 +22,7 @@ type Options = {
   readonly client: Client;
   readonly database: Database;
   readonly checks: ReadinessChecks;
+  readonly metrics?: Metrics;
   readonly logger: Logger;
 };
 
@@ -30,6 +32,7 @@ export async function createWebhookReceiver({
   client,
   database,
   checks,
+  metrics = createMetrics(),
   logger,
 }: Options): Promise<FastifyInstance> {
   return createWebhookApp({
@@ -42,6 +45,7 @@ export async function createWebhookReceiver({
     endpointSecrets: config.stripe.endpointSecrets,
     livemode: config.stripe.livemode,
     checks,
+    metrics,
     requestsPerMinute: config.webhook.requestsPerMinute,
     trustedProxies: config.trustedProxies,
     logger,
@@ -56,11 +60,11 @@ export async function createWebhookApp(options: {
   readonly checks: ReadinessChecks;
   readonly requestsPerMinute: number;
   readonly trustedProxies: readonly string[];
+  readonly metrics: Metrics;
   readonly logger: Logger;
 }): Promise<FastifyInstance> {
   const app = await createHttpServer({ ...options, bodyLimitBytes: BODY_LIMIT_BYTES });
   addRequestTracing(app, { parent: 'later' });
-  addHealthRoutes(app, options.checks, { reasons: false });
   app.removeAllContentTypeParsers();
   // The signature is over the bytes as they came, whatever their type is said to be.
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
@@ -73,6 +77,7 @@ export async function createWebhookApp(options: {
     return joinTrace(request, received.forOrder?.traceparent, async () => {
       const delivery = await take(received);
       report(request, received, delivery);
+      options.metrics.stripeEventTaken(received.forOrder === undefined ? 'other' : received.type, delivery.outcome);
       return success({ received: true, outcome: delivery.outcome });
     });
   });

@@ -1,0 +1,120 @@
+// Follows an order on the payment page: asks for its status, and shows the page anew when there is something new.
+// Without this script the page loads itself again every few seconds.
+
+const FIRST_DELAY_MS = 1000;
+const LONGEST_DELAY_MS = 10_000;
+const GROWTH = 1.25;
+
+let delayMs = FIRST_DELAY_MS;
+let timer;
+let etag;
+let asking = false;
+
+function currentOrder() {
+  return document.getElementById('order');
+}
+
+function isEnded() {
+  const order = currentOrder();
+  return order === null || order.dataset.ended === 'true';
+}
+
+async function follow() {
+  if (asking || isEnded() || document.hidden) return;
+  asking = true;
+  try {
+    if (await hasNews()) {
+      await showNews();
+      delayMs = FIRST_DELAY_MS;
+    } else {
+      delayMs = Math.min(delayMs * GROWTH, LONGEST_DELAY_MS);
+    }
+    announceConnection(true);
+  } catch {
+    delayMs = Math.min(delayMs * 2, LONGEST_DELAY_MS);
+    announceConnection(false);
+  } finally {
+    asking = false;
+    schedule();
+  }
+}
+
+function schedule() {
+  clearTimeout(timer);
+  if (!isEnded() && !document.hidden) timer = setTimeout(follow, delayMs);
+}
+
+async function hasNews() {
+  const order = currentOrder();
+  const response = await fetch(order.dataset.statusUrl, {
+    cache: 'no-store',
+    headers: etag === undefined ? {} : { 'if-none-match': etag },
+  });
+  if (response.status === 304) return false;
+  if (!response.ok) throw new Error(`Status ${response.status}`);
+  etag = response.headers.get('etag') ?? undefined;
+  const { data } = await response.json();
+  return data.timeline.length > Number(order.dataset.seq);
+}
+
+async function showNews() {
+  const response = await fetch(location.href, { cache: 'no-store' });
+  if (!response.ok) throw new Error(`Status ${response.status}`);
+  const page = new DOMParser().parseFromString(await response.text(), 'text/html');
+  const [shown, news] = [currentOrder(), page.getElementById('order')];
+  // What the customer has seen is never taken back by an answer that was on its way for long.
+  if (news === null || Number(news.dataset.seq) < Number(shown.dataset.seq)) return;
+  const focused = document.activeElement?.id ?? '';
+  const isOpen = shown.querySelector('details')?.open ?? false;
+  shown.replaceWith(document.adoptNode(news));
+  document.title = page.title;
+  news.querySelector('details').open = isOpen;
+  if (focused !== '') document.getElementById(focused)?.focus();
+  showLocalTimes();
+  document.getElementById('announcement').textContent = news.querySelector('header').innerText;
+}
+
+function announceConnection(works) {
+  const order = currentOrder();
+  const note = document.getElementById('offline');
+  if (works) {
+    note?.remove();
+  } else if (note === null && order !== null) {
+    const text = document.createElement('p');
+    text.id = 'offline';
+    text.className = 'alert';
+    text.setAttribute('role', 'status');
+    text.textContent = 'The shop cannot be reached just now. This page tries again by itself.';
+    order.prepend(text);
+  }
+}
+
+function showLocalTimes() {
+  for (const element of document.querySelectorAll('time')) {
+    const time = new Date(element.dateTime);
+    element.textContent = time.toLocaleString('en', { dateStyle: 'medium', timeStyle: 'short' });
+  }
+}
+
+function lookAgain() {
+  delayMs = FIRST_DELAY_MS;
+  clearTimeout(timer);
+  if (!document.hidden) void follow();
+}
+
+// A form that is sent twice, or a page that changes under it, only confuses.
+document.addEventListener('submit', (event) => {
+  for (const button of event.target.querySelectorAll('button')) {
+    button.disabled = true;
+    button.textContent = 'Cancelling…';
+  }
+});
+document.addEventListener('visibilitychange', lookAgain);
+// Coming back from Stripe with the browser's button brings the page as it was left.
+addEventListener('pageshow', (event) => {
+  if (event.persisted) location.reload();
+});
+addEventListener('online', lookAgain);
+
+showLocalTimes();
+schedule();

@@ -1,0 +1,233 @@
+import type { FastifyInstance } from 'fastify';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { OrderRecord } from '../../database/orders.ts';
+import { orderStatuses } from '../../domain/order-status.ts';
+import { createOrdersApp } from '../orders-api.ts';
+import { fakeDependencies, orderRecord } from '../testing/fakes.ts';
+import { describeForCustomer } from './customer-words.ts';
+import { renderPaymentPage } from './payment-page.ts';
+
+const AT = new Date('2026-01-02T10:00:00.000Z');
+const LINK = 'https://checkout.stripe.example/c/pay/cs_1?a=1&b=2';
+
+function waiting(...later: readonly [string, string][]): OrderRecord {
+  const timeline = [['payment.requested', 'The payment link is ready.'] as const, ...later];
+  return orderRecord({
+    status: 'WAITING_FOR_PAYMENT',
+    paymentLink: LINK,
+    timeline: timeline.map(([event, detail], index) => ({
+      seq: index + 1,
+      at: AT,
+      status: 'WAITING_FOR_PAYMENT' as const,
+      event,
+      detail,
+    })),
+  });
+}
+
+function ended(
+  status: OrderRecord['status'],
+  event: string,
+  detail: string,
+  ...later: [string, string][]
+): OrderRecord {
+  const entries = [[event, detail] as const, ...later];
+  return orderRecord({
+    status,
+    timeline: entries.map(([name, text], index) => ({ seq: index + 1, at: AT, status, event: name, detail: text })),
+  });
+}
+
+describe('the page of an order', () => {
+  it('shows lines, amounts, total and the link to pay', () => {
+    const page = renderPaymentPage(waiting());
+    for (const text of ['Pencil', '20 × $1.00', '$20.00', 'Book', '5 × $5.00', '$25.00', 'Pay $45.00']) {
+      expect(page).toContain(text);
+    }
+    expect(page).toContain('href="https://checkout.stripe.example/c/pay/cs_1?a&#61;1&#38;b&#61;2"');
+    expect(page).toContain('Cancel this order');
+  });
+
+  it.each(orderStatuses)('has words, and no code, for %s', (status) => {
+    const order = orderRecord({ status });
+    const page = renderPaymentPage(order);
+    expect(describeForCustomer(order).headline).not.toBe('');
+    expect(page).not.toContain(status);
+    expect(page).not.toContain('undefined');
+  });
+
+  it('offers to pay only while the order waits for it', () => {
+    const payable = orderStatuses.filter((status) =>
+      renderPaymentPage(orderRecord({ status, paymentLink: LINK })).includes('id="pay"'),
+    );
+    expect(payable).toEqual(['WAITING_FOR_PAYMENT']);
+    expect(renderPaymentPage({ ...waiting(), paymentLink: 'javascript:alert(1)' })).not.toContain('javascript');
+  });
+
+  it('follows its order until the end, and no longer', () => {
+    const pages = orderStatuses.map((status) => [status, renderPaymentPage(orderRecord({ status }))] as const);
+    const followed = ['PENDING', 'WAITING_FOR_PAYMENT', 'PAID'];
+    const having = (text: string) => pages.filter(([, page]) => page.includes(text)).map(([status]) => status);
+    expect(having('http-equiv="refresh"')).toEqual(followed);
+    expect(having('data-ended="false"')).toEqual(followed);
+  });
+
+  it('says why the last payment failed, and lets the customer try again', () => {
+    const words = describeForCustomer(
+      waiting(['payment.failed', 'The payment failed: the card has insufficient funds.']),
+    );
+    expect(words).toMatchObject({ canPay: true, alerts: ['The payment failed: the card has insufficient funds.'] });
+  });
+
+  it('asks for nothing while a delayed payment is on its way', () => {
+    const order = waiting(['payment.failed', 'declined'], ['payment.processing', 'on its way']);
+    expect(describeForCustomer(order)).toMatchObject({ canPay: false, canCancel: false, alerts: [] });
+    expect(renderPaymentPage(order)).not.toContain('id="pay"');
+  });
+
+  it('shows the tracking number of a shipped order', () => {
+    expect(renderPaymentPage(orderRecord({ status: 'FINISHED', trackingNumber: 'TRK-1' }))).toContain('TRK-1');
+  });
+
+  it('says why an order ended, and what became of a payment that came later', () => {
+    const order = ended('EXPIRED', 'order.expired', 'It was not paid in time.', [
+      'payment.returned',
+      'It was given back.',
+    ]);
+    expect(describeForCustomer(order)).toMatchObject({
+      text: expect.stringContaining('It was not paid in time.'),
+      alerts: ['It was given back.'],
+      ended: true,
+    });
+  });
+
+  it('keeps what is between the shop and the bank off the page', () => {
+    const page = renderPaymentPage(ended('FINISHED', 'order.finished', 'Shipped.', ['payment.disputed', 'DISPUTE']));
+    expect(page).not.toContain('DISPUTE');
+  });
+
+  it('offers nothing more once the order is being cancelled', () => {
+    const words = describeForCustomer(waiting(), 'cancelling');
+    expect(words).toMatchObject({ canPay: false, canCancel: false, ended: false });
+    expect(describeForCustomer(orderRecord({ status: 'PAID' }), 'cancelling').headline).toContain('Thank you');
+  });
+
+  it('escapes whatever the shop calls its items', () => {
+    const lines = [{ itemId: 'x', name: '<script>alert(1)</script>', quantity: 1, unitAmountMinor: 1 }];
+    expect(renderPaymentPage(orderRecord({ lines }))).not.toContain('<script>alert');
+  });
+});
+
+describe('the routes of the page', () => {
+  let app: FastifyInstance | undefined;
+  afterEach(async () => {
+    await app?.close();
+  });
+
+  async function start(answers: Parameters<typeof fakeDependencies>[0] = {}) {
+    const fakes = fakeDependencies(answers);
+    app = await createOrdersApp({ ...fakes.dependencies, checks: {}, requestsPerMinute: 1000, trustedProxies: [] });
+    return { ...fakes, api: app };
+  }
+
+  const query = `customer-id=customer-1&order-id=${orderRecord().orderId}`;
+
+  it('serves the page with a strict policy, and keeps it out of caches and frames', async () => {
+    const { api } = await start({ orders: [waiting()] });
+    const { statusCode, headers } = await api.inject({ url: `/payment?${query}` });
+    expect(statusCode).toBe(200);
+    expect(headers).toMatchObject({ 'cache-control': 'no-store', 'referrer-policy': 'no-referrer' });
+    const policy = String(headers['content-security-policy']);
+    expect(policy).toContain("default-src 'none'");
+    expect(policy).toContain("script-src 'self'");
+    expect(policy).toContain("frame-ancestors 'none'");
+    expect(policy).not.toContain('unsafe');
+  });
+
+  it('serves the style and the script that the page names', async () => {
+    const { api } = await start({ orders: [waiting()] });
+    const page = (await api.inject({ url: `/payment?${query}` })).body.replaceAll('&#61;', '=');
+    const urls = [...page.matchAll(/(?:href|src)="(\/payment\/[^"]+)"/g)].map((match) => String(match[1]));
+    expect(urls).toHaveLength(2);
+    for (const url of urls) {
+      const asset = await api.inject({ url });
+      expect(asset.statusCode).toBe(200);
+      expect(asset.headers['content-type']).toMatch(/^text\/(css|javascript)/);
+    }
+  });
+
+  it.each([
+    ['an unknown order', `customer-id=customer-1&order-id=${'f'.repeat(24)}`],
+    ["another customer's order", query.replace('customer-1', 'customer-2')],
+    ['a half link', 'customer-id=customer-1'],
+    ['a doubled link', `${query}&${query}`],
+  ])('answers %s with a friendly page', async (_name, search) => {
+    const { api } = await start({ orders: [waiting()] });
+    const response = await api.inject({ url: `/payment?${search}` });
+    expect(response.statusCode).toBe(404);
+    expect(response.headers['content-type']).toContain('text/html');
+    expect(response.body).toContain('We cannot find this order');
+  });
+
+  it('tells the order that its customer is back, and leads on whether or not that works', async () => {
+    const { api, returned } = await start({
+      orders: [waiting()],
+      customerReturned: () => Promise.reject(new Error('Temporal is away')),
+    });
+    const response = await api.inject({ url: `/payment/return?${query}` });
+    expect(response.statusCode).toBe(303);
+    expect(response.headers['location']).toBe(`http://shop.example:8101/payment?${query}`);
+    expect(returned).toEqual([orderRecord().orderId]);
+  });
+
+  it('leaves a paid order alone when its customer comes back', async () => {
+    const { api, returned } = await start({ orders: [orderRecord({ status: 'PAID' })] });
+    await api.inject({ url: `/payment/return?${query}` });
+    expect(returned).toEqual([]);
+  });
+
+  const cancelForm = (headers: Record<string, string>) => ({
+    method: 'POST' as const,
+    url: `/payment/cancel?${query}`,
+    headers: { 'content-type': 'application/x-www-form-urlencoded', ...headers },
+    payload: '',
+  });
+
+  it.each([
+    ['our page', { 'sec-fetch-site': 'same-origin' }],
+    ['our page, in a browser that says little', { origin: 'null' }],
+    ['our page, by its origin', { origin: 'http://shop.example:8101' }],
+  ])('cancels for %s', async (_name, headers) => {
+    const { api, cancelled } = await start({ orders: [waiting()], cancel: async () => ({ outcome: 'underWay' }) });
+    const response = await api.inject(cancelForm(headers));
+    expect(response.statusCode).toBe(303);
+    expect(response.headers['location']).toBe(`http://shop.example:8101/payment?${query}&notice=cancelling`);
+    expect(cancelled).toEqual([orderRecord().orderId]);
+  });
+
+  it.each([
+    ['another site', { 'sec-fetch-site': 'cross-site' }],
+    ['a sister site', { 'sec-fetch-site': 'same-site' }],
+    ['another origin', { origin: 'http://evil.example' }],
+  ])('does not cancel for %s', async (_name, headers) => {
+    const { api, cancelled } = await start({ orders: [waiting()] });
+    expect((await api.inject(cancelForm(headers))).statusCode).toBe(403);
+    expect(cancelled).toEqual([]);
+  });
+
+  it('says on the page that a cancel came too late', async () => {
+    const { api } = await start({
+      orders: [
+        orderRecord({
+          status: 'FINISHED',
+          timeline: [{ seq: 1, at: AT, status: 'FINISHED', event: 'order.finished', detail: '' }],
+        }),
+      ],
+    });
+    const response = await api.inject({ method: 'POST', url: `/payment/cancel?${query}` });
+    expect(response.headers['location']).toBe(`http://shop.example:8101/payment?${query}&notice=too-late`);
+    expect((await api.inject({ url: `/payment?${query}&notice=too-late` })).body).toContain(
+      'It was too late to cancel',
+    );
+  });
+});

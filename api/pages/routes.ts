@@ -1,0 +1,180 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import { cancelOrder } from '../cancel-order.ts';
+import { type Dependencies, paymentPageUrl, readOrder } from '../dependencies.ts';
+import { type ApiError, toApiError } from '../errors.ts';
+import { logFailure } from '../http-server.ts';
+import { type Notice, notices } from './customer-words.ts';
+import { type Asset, assets, renderMessagePage } from './page.ts';
+import { renderPaymentPage } from './payment-page.ts';
+
+/** Whatever is in the address of a page, a page comes back: none of it is refused here. */
+const pageQuery = z.object({
+  'customer-id': z.string().catch(''),
+  'order-id': z.string().catch(''),
+  notice: z.enum(notices).optional().catch(undefined),
+});
+const linkQuery = pageQuery.omit({ notice: true });
+
+const htmlPage = { 'text/html': { schema: z.string() } };
+const ASSET_MAX_AGE_SECONDS = 365 * 24 * 3600;
+
+/** A page loads its own style and script, asks its own API, and is shown in nobody's frame. */
+const contentSecurityPolicy = {
+  useDefaults: false,
+  directives: {
+    defaultSrc: ["'none'"],
+    scriptSrc: ["'self'"],
+    styleSrc: ["'self'"],
+    connectSrc: ["'self'"],
+    imgSrc: ['data:'],
+    formAction: ["'self'"],
+    baseUri: ["'none'"],
+    frameAncestors: ["'none'"],
+  },
+};
+
+/** The pages that customers see. What goes wrong on them is told on a page too. */
+export function paymentPages(dependencies: Dependencies): FastifyPluginAsyncZod {
+  const { publicUrl, lifecycle } = dependencies;
+  return async (app) => {
+    app.setErrorHandler((error, request, reply) => {
+      const apiError = toApiError(error);
+      logFailure(request, apiError);
+      return sendPage(reply, apiError.statusCode, errorPage(apiError));
+    });
+    // The cancel form sends no fields; what it is about stands in its address.
+    app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, _body, done) =>
+      done(null, {}),
+    );
+
+    app.route({
+      method: 'GET',
+      url: '/payment',
+      helmet: { contentSecurityPolicy },
+      schema: {
+        operationId: 'paymentPage',
+        summary: 'The payment page of an order',
+        tags: ['Pages'],
+        querystring: pageQuery,
+        response: { 200: { description: 'The page.', content: htmlPage } },
+      },
+      handler: async (request, reply) => {
+        const { 'customer-id': customerId, 'order-id': orderId, notice } = request.query;
+        const order = await readOrder(dependencies, customerId, orderId);
+        return sendPage(reply, 200, renderPaymentPage(order, notice));
+      },
+    });
+
+    app.route({
+      method: 'GET',
+      url: '/payment/return',
+      schema: {
+        operationId: 'returnFromPayment',
+        summary: 'Where Stripe sends the customer after a payment',
+        description: 'Leads on to the payment page. Nothing is believed of the address: the order asks Stripe itself.',
+        tags: ['Pages'],
+        querystring: linkQuery,
+        response: { 303: z.undefined().describe('To the payment page.') },
+      },
+      handler: async (request, reply) => {
+        const { 'customer-id': customerId, 'order-id': orderId } = request.query;
+        const order = await readOrder(dependencies, customerId, orderId);
+        if (order.status === 'WAITING_FOR_PAYMENT') {
+          // The customer sees the page whether or not this works; the webhook mostly comes first anyway.
+          await lifecycle.customerReturned(orderId).catch((err: unknown) => {
+            request.log.warn({ err, orderId }, "The order was not told that its customer is back from Stripe's page");
+          });
+        }
+        return reply.redirect(paymentPageUrl(publicUrl, order), 303);
+      },
+    });
+
+    app.route({
+      method: 'POST',
+      url: '/payment/cancel',
+      schema: {
+        operationId: 'cancelFromPage',
+        summary: 'The cancel button of the payment page',
+        tags: ['Pages'],
+        querystring: linkQuery,
+        response: { 303: z.undefined().describe('Back to the payment page.') },
+      },
+      preHandler: async (request, reply) => {
+        if (isFromElsewhere(request, publicUrl)) {
+          return sendPage(reply, 403, renderMessagePage('Not from here', 'Please cancel on the page of your order.'));
+        }
+      },
+      handler: async (request, reply) => {
+        const { 'customer-id': customerId, 'order-id': orderId } = request.query;
+        const notice = await cancelForPage(dependencies, request, customerId, orderId);
+        const url = paymentPageUrl(publicUrl, { customerId, orderId });
+        return reply.redirect(notice === undefined ? url : `${url}&notice=${notice}`, 303);
+      },
+    });
+
+    for (const asset of Object.values(assets)) {
+      app.get(asset.path, { schema: { hide: true } }, async (_request, reply) => sendAsset(reply, asset));
+    }
+  };
+}
+
+async function cancelForPage(
+  dependencies: Dependencies,
+  request: FastifyRequest,
+  customerId: string,
+  orderId: string,
+): Promise<Notice | undefined> {
+  try {
+    return (await cancelOrder(dependencies, customerId, orderId)) ? undefined : 'cancelling';
+  } catch (error) {
+    const apiError = toApiError(error);
+    if (apiError.statusCode === 404) throw apiError;
+    logFailure(request, apiError);
+    return apiError.statusCode === 409 ? 'too-late' : 'try-again';
+  }
+}
+
+/**
+ * Whether another site made the browser send this form. Browsers say so in Sec-Fetch-Site; those that do not send an
+ * Origin, which is `null` from our own pages, since these tell nobody where a request comes from.
+ */
+function isFromElsewhere({ headers }: FastifyRequest, publicUrl: string): boolean {
+  const site = headers['sec-fetch-site'];
+  if (site !== undefined) return site !== 'same-origin';
+  const { origin } = headers;
+  return origin !== undefined && origin !== 'null' && origin !== new URL(publicUrl).origin;
+}
+
+function errorPage(error: ApiError): string {
+  if (error.statusCode === 404) {
+    return renderMessagePage(
+      'We cannot find this order',
+      'Please check that you opened the whole link, or ask the shop that sent it to you.',
+    );
+  }
+  if (error.statusCode === 429) {
+    return renderMessagePage(
+      'One moment, please',
+      'There were many requests from your connection. Please wait a minute.',
+    );
+  }
+  return error.statusCode === 503
+    ? renderMessagePage('We will be right back', 'Your order is safe. Please load this page again in a moment.')
+    : renderMessagePage(
+        'Something went wrong on our side',
+        'Your order is safe. Please load this page again in a moment.',
+      );
+}
+
+function sendPage(reply: FastifyReply, statusCode: number, page: string): FastifyReply {
+  return reply.code(statusCode).type('text/html; charset=utf-8').header('cache-control', 'no-store').send(page);
+}
+
+function sendAsset(reply: FastifyReply, { contentType, content }: Asset): FastifyReply {
+  return reply
+    .type(contentType)
+    .header('cache-control', `public, max-age=${ASSET_MAX_AGE_SECONDS}, immutable`)
+    .send(content);
+}
