@@ -26,23 +26,32 @@ import {
   ORDER_LIFECYCLE,
   ORDER_STATUS_ATTRIBUTE,
   type OrderLifecycleInput,
+  REFUND_ORDER,
+  REFUND_UPDATE,
+  type RefundOrderInput,
+  type RefundRequest,
+  type RefundResult,
+  refundWorkflowId,
   type TaskQueues,
 } from '../contracts/messages.ts';
+import type { OrderRecord } from '../database/orders.ts';
 
-/** How long a cancel waits for the order's end before it answers that the order is being cancelled. */
+/** How long a cancel or refund waits for the order's end before it answers that it is under way. */
 const CANCEL_WAIT_MS = 5_000;
 /** A customer who comes back from Stripe does not wait for us. */
 const RETURN_WAIT_MS = 2_000;
 /** Temporal keeps 400 bytes of a workflow's summary. */
 const SUMMARY_LENGTH = 300;
 
-export type CancelOutcome =
-  | { readonly outcome: 'ended'; readonly result: CancelResult }
+type Outcome<Result> =
+  | { readonly outcome: 'ended'; readonly result: Result }
   /** The order has taken the request, and will come to its end. */
   | { readonly outcome: 'underWay' }
-  | { readonly outcome: 'refused'; readonly why: string }
-  /** There is no running workflow, or it ended before it could answer: the order's row says how. */
+  /** There is no running workflow that takes it, or it ended before it could answer: the order's row says how. */
   | { readonly outcome: 'closed' };
+
+export type CancelOutcome = Outcome<CancelResult> | { readonly outcome: 'refused'; readonly why: string };
+export type RefundOutcome = Outcome<RefundResult>;
 
 /** What the API asks of an order's workflow. */
 export type OrderLifecycle = ReturnType<typeof createOrderLifecycle>;
@@ -99,15 +108,7 @@ export function createOrderLifecycle({ client, taskQueues, createTimeoutMs }: Op
             waitForStage: 'ACCEPTED',
           }),
         );
-        return await client
-          .withDeadline(deadline, () => update.result())
-          .then(
-            (result): CancelOutcome => ({ outcome: 'ended', result }),
-            (error: unknown): CancelOutcome => {
-              if (isTimeout(error)) return { outcome: 'underWay' };
-              throw error;
-            },
-          );
+        return await resultOrUnderWay(client.withDeadline(deadline, () => update.result()));
       } catch (error) {
         if (error instanceof WorkflowNotFoundError) return { outcome: 'closed' };
         if (error instanceof WorkflowUpdateFailedError && error.cause instanceof ApplicationFailure) {
@@ -115,6 +116,42 @@ export function createOrderLifecycle({ client, taskQueues, createTimeoutMs }: Op
             ? { outcome: 'closed' }
             : { outcome: 'refused', why: error.cause.message };
         }
+        throw error;
+      }
+    },
+
+    /**
+     * Asks for a refund: of the running workflow while the order is being fulfilled, and after its end of a workflow of
+     * its own. Asked again it finds the first one.
+     *
+     * @param order as its row stands; PAID, FINISHED or REFUNDED
+     * @throws WorkflowUpdateRPCTimeoutOrCancelledError where the workflow did not even take the request in time
+     */
+    async refund(order: Pick<OrderRecord, 'orderId' | 'status'>, request: RefundRequest): Promise<RefundOutcome> {
+      const { orderId, status } = order;
+      const deadline = Date.now() + CANCEL_WAIT_MS;
+      try {
+        if (status === 'PAID') {
+          const update = await client.withDeadline(deadline, () =>
+            client.workflow
+              .getHandle(orderId)
+              .startUpdate<RefundResult, [RefundRequest]>(REFUND_UPDATE, { args: [request], waitForStage: 'ACCEPTED' }),
+          );
+          return await resultOrUnderWay(client.withDeadline(deadline, () => update.result()));
+        }
+        const refunding = await client.withDeadline(deadline, () =>
+          client.workflow.start<(input: RefundOrderInput) => Promise<RefundResult>>(REFUND_ORDER, {
+            workflowId: refundWorkflowId(orderId),
+            workflowIdConflictPolicy: 'USE_EXISTING',
+            taskQueue: taskQueues.orders,
+            args: [{ orderId, ...request }],
+            staticSummary: `Refund of order ${orderId}`,
+          }),
+        );
+        return await resultOrUnderWay(client.withDeadline(deadline, () => refunding.result()));
+      } catch (error) {
+        if (error instanceof WorkflowNotFoundError) return { outcome: 'closed' };
+        if (error instanceof WorkflowUpdateFailedError) return { outcome: 'closed' };
         throw error;
       }
     },
@@ -130,6 +167,16 @@ export function createOrderLifecycle({ client, taskQueues, createTimeoutMs }: Op
 
 /** The type of the failure that the server makes where a workflow ends with an accepted update unanswered. */
 const CLOSED_BEFORE_ITS_RESULT = 'AcceptedUpdateCompletedWorkflow';
+
+/** Waits for what the workflow was asked for; once it has taken the request, nothing is lost when the time is over. */
+async function resultOrUnderWay<Result>(result: Promise<Result>): Promise<Outcome<Result>> {
+  try {
+    return { outcome: 'ended', result: await result };
+  } catch (error) {
+    if (isTimeout(error)) return { outcome: 'underWay' };
+    throw error;
+  }
+}
 
 function isTimeout(error: unknown): boolean {
   return error instanceof WorkflowUpdateRPCTimeoutOrCancelledError || isGrpcDeadlineError(error);

@@ -5,7 +5,7 @@ import type { FastifyInstance } from 'fastify';
 import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import { taskQueues } from '../contracts/messages.ts';
 import type { Database } from '../database/database.ts';
-import { findOrder } from '../database/orders.ts';
+import { findOrder, findOrderIdBy, type OrderLookup } from '../database/orders.ts';
 import type { Config } from '../platform/config.ts';
 import type { Logger } from '../platform/logger.ts';
 import { createMetrics, type Metrics } from '../platform/metrics.ts';
@@ -16,6 +16,7 @@ import { createHttpServer, takeOnlyJson } from './http-server.ts';
 import { createOrderLifecycle } from './order-lifecycle.ts';
 import { cancelOrderRoute } from './routes/cancel-order.ts';
 import { createOrderRoute } from './routes/create-order.ts';
+import { type OperatorOptions, operatorRoutes } from './routes/operator.ts';
 import { readOrderRoute } from './routes/read-order.ts';
 import { paymentPages } from './pages/routes.ts';
 
@@ -24,7 +25,14 @@ const BODY_LIMIT_BYTES = 64 * 1024;
 type Options = {
   readonly config: Pick<
     Config,
-    'publicUrl' | 'paymentWindowMs' | 'fulfillmentRetryMs' | 'createTimeoutMs' | 'temporal' | 'trustedProxies' | 'api'
+    | 'publicUrl'
+    | 'paymentWindowMs'
+    | 'fulfillmentRetryMs'
+    | 'createTimeoutMs'
+    | 'temporal'
+    | 'trustedProxies'
+    | 'api'
+    | 'operatorToken'
   >;
   readonly client: Client;
   readonly database: Database;
@@ -47,6 +55,12 @@ export async function createOrdersApi({
     paymentWindowMs: config.paymentWindowMs,
     fulfillmentRetryMs: config.fulfillmentRetryMs,
     findOrder: (orderId) => findOrder(database, orderId),
+    ...(config.operatorToken !== undefined && {
+      operator: {
+        token: config.operatorToken,
+        findOrderIdBy: (lookup: OrderLookup, value: string) => findOrderIdBy(database, lookup, value),
+      },
+    }),
     lifecycle: createOrderLifecycle({
       client,
       taskQueues: taskQueues(config.temporal.taskQueuePrefix),
@@ -66,6 +80,8 @@ export async function createOrdersApp(
     readonly checks: ReadinessChecks;
     readonly requestsPerMinute: number;
     readonly trustedProxies: readonly string[];
+    /** Without it there are no operator routes. */
+    readonly operator?: OperatorOptions;
   },
 ): Promise<FastifyInstance> {
   const app = await createHttpServer({ ...options, bodyLimitBytes: BODY_LIMIT_BYTES });
@@ -83,8 +99,10 @@ export async function createOrdersApp(
       },
       tags: [
         { name: 'Orders', description: 'What clients call.' },
+        { name: 'Operators', description: "What the shop's own people call." },
         { name: 'Pages', description: 'What customers see.' },
       ],
+      components: { securitySchemes: { operatorToken: { type: 'http', scheme: 'bearer' } } },
     },
     transform: jsonSchemaTransform,
   });
@@ -97,5 +115,6 @@ export async function createOrdersApp(
   await app.register(readOrderRoute(options));
   await app.register(cancelOrderRoute(options));
   await app.register(paymentPages(options));
+  if (options.operator !== undefined) await app.register(operatorRoutes(options, options.operator));
   return app;
 }

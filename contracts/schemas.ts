@@ -108,6 +108,40 @@ export const orderSchema = z.object({
 
 export type OrderView = z.output<typeof orderSchema>;
 
+/** An order as the shop's people see it, with what finds it at Stripe, in Temporal and in Zipkin. */
+export const operatorOrderSchema = orderSchema.extend({
+  checkout_session_id: z.string().nullable(),
+  payment_intent_id: z.string().nullable(),
+  workflow_id: z.string(),
+  trace_id: z.string(),
+});
+
+/** What support has in hand: one of these finds the order. */
+export const orderLookupSchema = z
+  .strictObject({
+    order_id: asciiText(128).optional(),
+    payment_intent: asciiText(128).optional().describe("Stripe's `pi_…`."),
+    checkout_session: asciiText(128).optional().describe("Stripe's `cs_…`."),
+    tracking_number: asciiText(128).optional(),
+  })
+  .refine(
+    (lookup) => Object.keys(lookup).length === 1,
+    'needs one of order_id, payment_intent, checkout_session and tracking_number',
+  );
+
+export const refundOrderSchema = z.strictObject(
+  {
+    restock: z.boolean().describe('Whether the goods go back into stock.'),
+    reason: z
+      .string()
+      .min(1)
+      .max(200)
+      .default('The shop refunded the order.')
+      .describe("A sentence for the order's timeline, which its customer reads."),
+  },
+  { error: objectProblem },
+);
+
 /** What every answer of the orders API looks like: snake_case in `data`, camelCase around it. */
 export function envelopeSchema<T extends z.ZodType>(data: T) {
   return z.object({

@@ -3,8 +3,9 @@ import { errorSchema } from '../../contracts/schemas.ts';
 /** What the HTTP statuses mean here, for the OpenAPI document; the codes are in api/errors.ts. */
 const MEANINGS = {
   400: 'errorCode 1000: the request is not valid; data.fields says what and where.',
+  401: 'errorCode 1004: the bearer token is missing or wrong.',
   404: 'errorCode 2000: this customer has no such order.',
-  409: 'errorCode 3000: out of stock; data.items says how much is there. errorCode 2001: too late to cancel.',
+  409: 'errorCode 3000: out of stock; data.items says how much is there. errorCode 2001: too late to cancel. errorCode 2004: nothing to refund.',
   413: 'errorCode 1001: the body is over 64 KB.',
   415: 'errorCode 1002: the body is not JSON.',
   422: 'errorCode 3001: an unknown item. errorCode 2002: the idempotency key came before with another request.',

@@ -62,6 +62,7 @@ export function fakeDependencies(
         cancelled.push(orderId);
         return answers.cancel?.(orderId) ?? { outcome: 'closed' };
       },
+      refund: async () => ({ outcome: 'closed' }),
       customerReturned: async (orderId) => {
         returned.push(orderId);
         await answers.customerReturned?.();

@@ -1,0 +1,115 @@
+import { fastifyBearerAuth } from '@fastify/bearer-auth';
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import {
+  envelopeSchema,
+  isOrderId,
+  operatorOrderSchema,
+  orderLookupSchema,
+  refundOrderSchema,
+} from '../../contracts/schemas.ts';
+import type { OrderLookup, OrderRecord } from '../../database/orders.ts';
+import { must } from '../../domain/must.ts';
+import type { Dependencies } from '../dependencies.ts';
+import { success } from '../envelope.ts';
+import { ApiError } from '../errors.ts';
+import { toOrderView } from '../order-view.ts';
+import { refundOrder } from '../refund-order.ts';
+import { errorResponses } from './error-responses.ts';
+
+export type OperatorOptions = {
+  /** What operators show as their bearer token. */
+  readonly token: string;
+  readonly findOrderIdBy: (lookup: OrderLookup, value: string) => Promise<string | undefined>;
+};
+
+const operatorOrder = envelopeSchema(operatorOrderSchema);
+
+/** What the shop's own people do. Without a token in the settings these routes do not exist. */
+export function operatorRoutes(
+  dependencies: Dependencies,
+  { token, findOrderIdBy }: OperatorOptions,
+): FastifyPluginAsyncZod {
+  const { findOrder } = dependencies;
+  return async (app) => {
+    // Compares in constant time. Its own answer is no envelope, so that it only says whether the token is right.
+    await app.register(fastifyBearerAuth, { keys: new Set([token]), addHook: false, verifyErrorLogLevel: 'warn' });
+    app.addHook('onRequest', (request, reply, next) => {
+      const verify = must(app.verifyBearerAuth, 'the bearer plugin');
+      verify(request, reply, (error) => (error === undefined ? next() : next(notSignedIn())));
+    });
+
+    app.route({
+      method: 'GET',
+      url: '/api/operator/orders',
+      schema: {
+        operationId: 'findOrder',
+        summary: 'Find an order by what support has in hand',
+        tags: ['Operators'],
+        security: [{ operatorToken: [] }],
+        querystring: orderLookupSchema,
+        response: { 200: operatorOrder, ...errorResponses(400, 401, 404, 429, 500, 503) },
+      },
+      handler: async ({ query }, reply) => {
+        const orderId = await resolve(query, findOrderIdBy);
+        const order = isOrderId(orderId) ? await findOrder(orderId) : undefined;
+        if (order === undefined) throw new ApiError('noSuchOrder', 'There is no such order');
+        return reply.code(200).send(success(toOperatorView(order), order.traceId));
+      },
+    });
+
+    app.route({
+      method: 'POST',
+      url: '/api/operator/orders/:orderID/refund',
+      schema: {
+        operationId: 'refundOrder',
+        summary: 'Give the money of an order back',
+        description:
+          'A paid order whose shipment can still be called off, or a finished one, with or without restock. REFUNDED ' +
+          'means that Stripe has accepted the refund. Sent again it changes nothing.',
+        tags: ['Operators'],
+        security: [{ operatorToken: [] }],
+        params: z.object({ orderID: z.string() }),
+        body: refundOrderSchema,
+        response: {
+          200: operatorOrder.describe('The order is refunded.'),
+          202: operatorOrder.describe('The refund is under way; read the order to see how it ends.'),
+          ...errorResponses(400, 401, 404, 409, 413, 415, 429, 500, 503),
+        },
+      },
+      handler: async (request, reply) => {
+        const refunded = await refundOrder(dependencies, request.params.orderID, request.body);
+        const order = await findOrder(request.params.orderID);
+        if (order === undefined) throw new ApiError('noSuchOrder', 'There is no such order');
+        const view = toOperatorView(order);
+        return refunded
+          ? reply.code(200).send(success(view, order.traceId))
+          : reply.code(202).send(success(view, order.traceId, 'the order is being refunded'));
+      },
+    });
+  };
+}
+
+function notSignedIn(): ApiError {
+  return new ApiError('notSignedIn', 'Operators sign in with the header Authorization: Bearer <OPERATOR_TOKEN>');
+}
+
+async function resolve(
+  query: z.output<typeof orderLookupSchema>,
+  findOrderIdBy: OperatorOptions['findOrderIdBy'],
+): Promise<string | undefined> {
+  if (query.payment_intent !== undefined) return findOrderIdBy('paymentIntentId', query.payment_intent);
+  if (query.checkout_session !== undefined) return findOrderIdBy('checkoutSessionId', query.checkout_session);
+  if (query.tracking_number !== undefined) return findOrderIdBy('trackingNumber', query.tracking_number);
+  return query.order_id;
+}
+
+function toOperatorView(order: OrderRecord): z.output<typeof operatorOrderSchema> {
+  return {
+    ...toOrderView(order),
+    checkout_session_id: order.checkoutSessionId,
+    payment_intent_id: order.paymentIntentId,
+    workflow_id: order.orderId,
+    trace_id: order.traceId,
+  };
+}
