@@ -1,6 +1,7 @@
 import { CancellationScope, condition, log, TemporalFailure } from '@temporalio/workflow';
 import type { FulfillmentResult, RefundRequest } from '../contracts/messages.ts';
 import type { OrderLine } from '../domain/order-lines.ts';
+import { alarm } from './events.ts';
 import type { Message } from './messages.ts';
 import type { Order } from './order.ts';
 
@@ -19,7 +20,7 @@ export async function fulfill(order: Order, lines: readonly OrderLine[]): Promis
   const { fulfillmentAtFirst, fulfillmentLater } = order.activities;
   let outcome = await ship(order, lines, fulfillmentAtFirst(fulfillmentRetryMs));
   if (outcome === 'unreachable') {
-    log.error('An operator is needed: the order is paid and the fulfillment service does not take it');
+    alarm('the order is paid and the fulfillment service does not take it');
     await order.journal.note('fulfillment.delayed', 'The shipment is delayed; the shop is looking after it.');
     outcome = await ship(order, lines, fulfillmentLater(fulfillmentRetryMs));
   }

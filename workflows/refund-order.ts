@@ -1,5 +1,6 @@
 import type { RefundOrderInput, RefundResult } from '../contracts/messages.ts';
 import { connectActivities } from './activities.ts';
+import { reportEvent } from './events.ts';
 import { refundPayment } from './refund.ts';
 
 /**
@@ -27,5 +28,6 @@ export async function refundOrder({ orderId, restock, reason }: RefundOrderInput
     detail: `${reason} The payment was given back in full${restock ? ', and the goods are back in stock' : ''}.`,
     transition: { from: 'FINISHED', to: 'REFUNDED' },
   });
+  reportEvent(orderId, 'order.refunded', 'REFUNDED');
   return { outcome: 'refunded' };
 }
