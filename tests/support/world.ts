@@ -7,6 +7,7 @@ import { createOrdersApi } from '../../api/orders-api.ts';
 import { createWebhookReceiver } from '../../api/webhook.ts';
 import { createDatabase, type Database } from '../../database/database.ts';
 import { findOrder, type OrderRecord } from '../../database/orders.ts';
+import { ORDER_STATUS_ATTRIBUTE } from '../../contracts/messages.ts';
 import type { OrderStatus } from '../../domain/order-status.ts';
 import { type Config, loadConfig } from '../../platform/config.ts';
 import { createLogger } from '../../platform/logger.ts';
@@ -19,26 +20,20 @@ import { createTestDatabase } from '../../stack/test-database.ts';
 import { createSandboxAdmin, type SandboxAdmin } from '../../stripe-sandbox/admin-client.ts';
 import { createStripeSandbox } from '../../stripe-sandbox/sandbox.ts';
 import { createFulfillmentService, createWorker, type WorkerKind, workerKinds } from '../../workers/worker.ts';
+import { findViolations, historyViolations, refusedViolations } from './invariants.ts';
+import { type Items, ShopClient } from './shop-client.ts';
 
 export const PENCIL = 'prod_SNjRcpjxpiazxk';
 export const BOOK = 'prod_SNjQpQjNC8QuaD';
+export const ONE_PENCIL: Items = [{ itemID: PENCIL, quantity: 1 }];
+
+/** A customer of whom nobody has heard. */
+export function newCustomer(): string {
+  return `customer-${randomBytes(6).toString('hex')}`;
+}
 
 /** Long enough for a machine that does other things too; what waits this long has failed. */
 const PATIENCE_MS = 25_000;
-
-export type Envelope<Data = Record<string, unknown>> = {
-  readonly data: Data;
-  readonly errorCode: number;
-  readonly message: string;
-  readonly traceID: string;
-};
-
-export type Answer<Data = Record<string, unknown>> = {
-  readonly status: number;
-  readonly body: Envelope<Data>;
-};
-
-export type Created = { readonly order_id: string; readonly customer_id: string; readonly redirect_url: string };
 
 let runtimeInstalled: Promise<unknown> | undefined;
 
@@ -74,7 +69,7 @@ export async function startWorld(settings: Readonly<Record<string, string>> = {}
   return world;
 }
 
-export class World {
+export class World extends ShopClient {
   readonly config: Config;
   readonly database: Database;
   /** The witness of what money moved, and the way to script what Stripe does. */
@@ -93,6 +88,7 @@ export class World {
     logger: ReturnType<typeof createLogger>,
     testDatabase: Awaited<ReturnType<typeof createTestDatabase>>,
   ) {
+    super(config.publicUrl);
     this.config = config;
     this.#logger = logger;
     this.#testDatabase = testDatabase;
@@ -160,12 +156,17 @@ export class World {
     await running?.ended;
   }
 
-  /** Stops all of it, and replays every history of this world against the bundle. */
+  /**
+   * Checks the invariants over all orders of this world, stops all of it, and replays every history against the bundle.
+   * Every whole-system test ends here, so none can forget it.
+   */
   async stop(): Promise<void> {
-    await Promise.all(workerKinds.map((kind) => this.stopWorker(kind)));
     try {
+      await this.until(async () => expect(await findViolations(this)).toEqual([]));
+      await Promise.all(workerKinds.map((kind) => this.stopWorker(kind)));
       await this.#replayAll();
     } finally {
+      await Promise.all(workerKinds.map((kind) => this.stopWorker(kind)));
       for (const close of this.#closing.toReversed()) await close();
       await this.#connection?.close();
       await this.#native?.close();
@@ -177,53 +178,50 @@ export class World {
 
   async #replayAll(): Promise<void> {
     const query = `TaskQueue = '${this.config.temporal.taskQueuePrefix}orders'`;
+    const violations: string[] = [];
     const histories = this.client.workflow.list({ query }).intoHistories({ concurrency: 4 });
+    async function* inspected() {
+      for await (const entry of histories) {
+        violations.push(...historyViolations(entry.workflowId, entry.history));
+        yield entry;
+      }
+    }
     const replayed = Worker.runReplayHistories(
       { workflowBundle: { codePath: inject('workflowBundlePath') }, plugins: this.#telemetry.plugins },
-      histories,
+      inspected(),
     );
     for await (const { workflowId, error } of replayed) {
       expect(error, `the history of ${workflowId} replays`).toBeUndefined();
     }
+    expect(violations).toEqual([]);
+    expect(await refusedViolations(this.database, await this.#refused(query))).toEqual([]);
   }
 
-  /** Sends JSON, or what is given as text, to the orders API. */
-  async post<Data = Record<string, unknown>>(
-    path: string,
-    body: unknown,
-    headers: Readonly<Record<string, string>> = {},
-  ): Promise<Answer<Data>> {
-    const response = await fetch(`${this.config.publicUrl}${path}`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json', ...headers },
-      body: typeof body === 'string' ? body : JSON.stringify(body),
-    });
-    return { status: response.status, body: (await response.json()) as Envelope<Data> };
+  /** The ids of the requests that were refused. */
+  async #refused(query: string): Promise<string[]> {
+    const workflows = this.client.workflow.list({ query: `${query} AND ${ORDER_STATUS_ATTRIBUTE} = 'REFUSED'` });
+    const ids: string[] = [];
+    for await (const { workflowId } of workflows) ids.push(workflowId);
+    return ids;
   }
 
-  async create(
-    customerId: string,
-    items: readonly { readonly itemID: string; readonly quantity: number }[],
-    headers: Readonly<Record<string, string>> = {},
-  ): Promise<Answer<Created>> {
-    return this.post(`/api/customer/${customerId}/create`, { customerID: customerId, items }, headers);
-  }
-
-  /** Makes an order of one pencil, or of these items, that waits for its payment. */
-  async orderWaitingForPayment(items = [{ itemID: PENCIL, quantity: 1 }]): Promise<OrderRecord> {
-    const answer = await this.create(`customer-${randomBytes(4).toString('hex')}`, items);
+  /** Makes an order of one pencil, or of these items. */
+  async newOrder(items: Items = ONE_PENCIL): Promise<OrderRecord> {
+    const answer = await this.create(newCustomer(), items);
     expect(answer.body).toMatchObject({ errorCode: 0 });
-    return this.untilStatus(answer.body.data.order_id, 'WAITING_FOR_PAYMENT');
+    return this.order(answer.body.data.order_id);
   }
 
-  async read(order: Pick<OrderRecord, 'customerId' | 'orderId'>): Promise<Answer> {
-    const path = `/api/customer/${encodeURIComponent(order.customerId)}/orders/${order.orderId}`;
-    const response = await fetch(`${this.config.publicUrl}${path}`);
-    return { status: response.status, body: (await response.json()) as Envelope };
+  /** Makes such an order, and waits until it waits for its payment. */
+  async orderWaitingForPayment(items: Items = ONE_PENCIL): Promise<OrderRecord> {
+    return this.untilStatus((await this.newOrder(items)).orderId, 'WAITING_FOR_PAYMENT');
   }
 
-  async cancel(order: Pick<OrderRecord, 'customerId' | 'orderId'>): Promise<Answer> {
-    return this.post(`/api/customer/${order.customerId}/orders/${order.orderId}/cancel`, {});
+  /** Makes such an order, pays it, and waits until it is finished. */
+  async finishedOrder(): Promise<OrderRecord> {
+    const order = await this.orderWaitingForPayment();
+    await this.pay(order);
+    return this.untilStatus(order.orderId, 'FINISHED');
   }
 
   async order(orderId: string): Promise<OrderRecord> {
@@ -265,6 +263,24 @@ export class World {
       itemId,
     ]);
     return must(found.rows[0]).available;
+  }
+
+  /** Puts another item in stock. */
+  async stockItem(item: { itemId: string; unitAmountMinor: number; currency: string; available: number }) {
+    const { itemId, unitAmountMinor, currency, available } = item;
+    await this.database.query(
+      `INSERT INTO items (item_id, name, unit_amount_minor, currency, initial, available)
+        VALUES ($1, $1, $2, $3, $4, $4)`,
+      [itemId, unitAmountMinor, currency, available],
+    );
+  }
+
+  /** What Temporal does some time after a workflow's end: it forgets it. */
+  async forgetWorkflow(workflowId: string): Promise<void> {
+    const { namespace } = this.config.temporal;
+    const { workflowService } = this.client;
+    await workflowService.deleteWorkflowExecution({ namespace, workflowExecution: { workflowId } });
+    await this.until(() => expect(this.client.workflow.getHandle(workflowId).describe()).rejects.toThrow(/not found/));
   }
 
   /** Waits until the order's workflow has ended, and gives its result. */

@@ -1,0 +1,254 @@
+import { type Client, type WorkflowExecutionDescription, WorkflowNotFoundError } from '@temporalio/client';
+import type { Queryable } from '../../database/database.ts';
+import { canTransition, isTerminal, type OrderStatus, transitionEvent } from '../../domain/order-status.ts';
+import type { Ledger } from '../../stripe-sandbox/ledger.ts';
+
+/** A create as the client saw it answered. */
+export type AnsweredCreate = {
+  readonly customerId: string;
+  readonly key: string | undefined;
+  readonly status: number;
+  readonly orderId: string | undefined;
+};
+
+/** Everything that knows of the orders. */
+export type Witnesses = {
+  readonly database: Queryable;
+  readonly client: Client;
+  readonly stripe: { readonly ledger: () => Promise<Ledger> };
+  readonly creates: readonly AnsweredCreate[];
+};
+
+type Row = {
+  readonly orderId: string;
+  readonly customerId: string;
+  readonly status: OrderStatus;
+  readonly seq: number;
+  readonly totalAmountMinor: number;
+  readonly currency: string;
+  readonly reservation: 'held' | 'released' | null;
+  /** Whether the reservation's lines are the order's. */
+  readonly linesMatch: boolean;
+  readonly timeline: readonly { seq: number; at: string; status: OrderStatus; event: string }[];
+};
+
+/**
+ * What the product promises of all orders, once the faults are over: nothing is lost, nobody is charged twice.
+ *
+ * @returns a sentence for each promise that is broken
+ */
+export async function findViolations(witnesses: Witnesses): Promise<string[]> {
+  const { database, stripe, creates, client } = witnesses;
+  const rows = await readRows(database);
+  const { charges, refunds } = await stripe.ledger();
+  return [
+    ...(await stockViolations(database)),
+    ...rows.flatMap((row) => [...reservationViolations(row), ...timelineViolations(row)]),
+    ...rows.flatMap((row) => moneyViolations(row, { charges, refunds })),
+    ...createViolations(rows, creates),
+    ...(await Promise.all(rows.map((row) => workflowViolations(client, row)))).flat(),
+  ];
+}
+
+async function readRows(database: Queryable): Promise<Row[]> {
+  const found = await database.query<Row>(`
+    SELECT o.order_id AS "orderId", o.customer_id AS "customerId", o.status, o.seq,
+      o.total_amount_minor AS "totalAmountMinor", o.currency, r.state AS reservation,
+      NOT EXISTS (
+        (SELECT item_id, quantity FROM order_lines l WHERE l.order_id = o.order_id
+          EXCEPT SELECT item_id, quantity FROM reservation_lines h WHERE h.order_id = o.order_id)
+        UNION ALL
+        (SELECT item_id, quantity FROM reservation_lines h WHERE h.order_id = o.order_id
+          EXCEPT SELECT item_id, quantity FROM order_lines l WHERE l.order_id = o.order_id)
+      ) AS "linesMatch",
+      COALESCE((SELECT json_agg(json_build_object('seq', t.seq, 'at', t.at, 'status', t.status, 'event', t.event)
+        ORDER BY t.seq) FROM order_timeline t WHERE t.order_id = o.order_id), '[]') AS timeline
+    FROM orders o LEFT JOIN reservations r USING (order_id)`);
+  return found.rows;
+}
+
+/** I1: initial + restocked = available + held, and nothing is held for an order that does not exist. */
+async function stockViolations(database: Queryable): Promise<string[]> {
+  const items = await database.query<{ item_id: string; expected: number; available: number; held: number }>(`
+    SELECT i.item_id, i.initial + i.restocked AS expected, i.available, COALESCE(sum(l.quantity), 0)::integer AS held
+    FROM items i LEFT JOIN (
+      SELECT item_id, quantity FROM reservation_lines JOIN reservations USING (order_id) WHERE state = 'held'
+    ) l USING (item_id)
+    GROUP BY i.item_id`);
+  const orphans = await database.query<{ order_id: string }>(
+    `SELECT order_id FROM reservations WHERE state = 'held' AND order_id NOT IN (SELECT order_id FROM orders)`,
+  );
+  return [
+    ...items.rows
+      .filter(({ expected, available, held }) => available < 0 || available + held !== expected)
+      .map((item) => `I1: item ${item.item_id}: ${item.available} available + ${item.held} held, not ${item.expected}`),
+    ...orphans.rows.map(({ order_id }) => `I1: stock is held for ${order_id}, which is no order`),
+  ];
+}
+
+/** I1 for one order: who has or awaits the goods holds them, who will not have them holds nothing. */
+function reservationViolations({ orderId, status, reservation, linesMatch, timeline }: Row): string[] {
+  const hadGoods = status === 'REFUNDED' && timeline.some((entry) => entry.status === 'FINISHED');
+  const expected = status === 'CANCELLED' || status === 'EXPIRED' || status === 'REFUNDED' ? 'released' : 'held';
+  const problems: string[] = [];
+  // A refund of goods that have left may or may not bring them back.
+  if (reservation !== expected && !hadGoods) {
+    problems.push(`I1: order ${orderId} is ${status}, but its reservation is ${reservation ?? 'missing'}`);
+  }
+  if (!linesMatch) problems.push(`I1: order ${orderId} holds something else than its lines`);
+  return problems;
+}
+
+/** I2: at most one charge that is not given back, of exactly the order's amount; at the end one exactly when FINISHED. */
+function moneyViolations(
+  { orderId, status, totalAmountMinor, currency, timeline }: Row,
+  ledger: Pick<Ledger, 'charges' | 'refunds'>,
+): string[] {
+  const charges = ledger.charges.filter((charge) => charge.orderId === orderId && charge.status === 'succeeded');
+  const refunds = ledger.refunds.filter((refund) => refund.orderId === orderId);
+  // Money that came back from the customer's bank is the operator's to send another way; the timeline says so.
+  const cameBack = new Set(refunds.filter((refund) => refund.status === 'failed').map((refund) => refund.chargeId));
+  const kept = charges.filter((charge) => charge.amountRefundedMinor < charge.amountMinor);
+  const keptByUs = kept.filter((charge) => !cameBack.has(charge.id));
+  const expected = status === 'FINISHED' || status === 'PAID' ? 1 : 0;
+  const isUnsettled = status === 'WAITING_FOR_PAYMENT' || status === 'PENDING';
+  const problems: string[] = [];
+  if (keptByUs.length > 1) problems.push(`I2: order ${orderId} is charged ${keptByUs.length} times`);
+  for (const charge of keptByUs) {
+    if (charge.amountMinor !== totalAmountMinor || charge.currency.toUpperCase() !== currency) {
+      const asked = `${totalAmountMinor} ${currency}`;
+      problems.push(`I2: order ${orderId} is charged ${charge.amountMinor} ${charge.currency} instead of ${asked}`);
+    }
+    if (charge.amountRefundedMinor !== 0) problems.push(`I2: order ${orderId} is refunded in part`);
+  }
+  if (!isUnsettled && keptByUs.length !== expected) {
+    problems.push(`I2: order ${orderId} is ${status} with ${keptByUs.length} charges that were not given back`);
+  }
+  if (kept.length > keptByUs.length && !timeline.some((entry) => entry.event === 'refund.failed')) {
+    problems.push(`I2: a refund of order ${orderId} failed, and its timeline does not say so`);
+  }
+  return problems;
+}
+
+/** I3: what was answered 2xx exists; one idempotency key, one order. */
+function createViolations(rows: readonly Row[], creates: readonly AnsweredCreate[]): string[] {
+  const customers = new Map(rows.map((row) => [row.orderId, row.customerId]));
+  const ordersOfKeys = new Map<string, string>();
+  const problems: string[] = [];
+  for (const { customerId, key, status, orderId } of creates) {
+    if (status !== 200 || orderId === undefined) continue;
+    if (customers.get(orderId) !== customerId) problems.push(`I3: order ${orderId} was answered and does not exist`);
+    const scopedKey = JSON.stringify([customerId, key]);
+    const before = ordersOfKeys.get(scopedKey);
+    if (key !== undefined && before !== undefined && before !== orderId) {
+      problems.push(`I3: the key ${key} stands for ${before} and for ${orderId}`);
+    }
+    ordersOfKeys.set(scopedKey, orderId);
+  }
+  return problems;
+}
+
+/** I5: the timeline is a legal path, without gaps and in order, and the row stands where it ends. */
+function timelineViolations({ orderId, status, seq, timeline }: Row): string[] {
+  const problems: string[] = [];
+  let before: Row['timeline'][number] | undefined;
+  for (const entry of timeline) {
+    const where = `I5: order ${orderId}: entry ${entry.seq} (${entry.event}, ${entry.status})`;
+    if (entry.seq !== (before?.seq ?? 0) + 1) problems.push(`${where} does not follow entry ${before?.seq ?? 0}`);
+    if (before !== undefined && entry.at < before.at) problems.push(`${where} is older than the one before`);
+    if (entry.status !== before?.status) {
+      if (!canTransition(before?.status, entry.status)) {
+        problems.push(`${where} cannot come after ${before?.status ?? 'nothing'}`);
+      }
+      if (entry.event !== transitionEvent(entry.status)) problems.push(`${where} is not that status's event`);
+    }
+    before = entry;
+  }
+  if (before?.status !== status || before.seq !== seq) {
+    problems.push(
+      `I5: order ${orderId}: the row is ${status} (${seq}), its timeline ${before?.status} (${before?.seq})`,
+    );
+  }
+  return problems;
+}
+
+/** I4 and I6: an order waits for its customer in a running workflow, or has ended in a closed one that says the same. */
+async function workflowViolations(client: Client, { orderId, status, timeline }: Row): Promise<string[]> {
+  const handle = client.workflow.getHandle(orderId);
+  const workflow = await describe(client, orderId);
+  if (workflow === undefined) {
+    return isTerminal(status) ? [] : [`I6: order ${orderId} is ${status} and has no workflow`];
+  }
+  const problems: string[] = [];
+  const { pendingWorkflowTask, pendingActivities } = workflow.raw;
+  if ((pendingWorkflowTask?.attempt ?? 0) > 1) {
+    problems.push(`I4: a workflow task of order ${orderId} fails again and again`);
+  }
+  if (!isTerminal(status)) {
+    if (workflow.status.name !== 'RUNNING') {
+      problems.push(`I6: order ${orderId} is ${status} and its workflow ${workflow.status.name}`);
+    }
+    if (status !== 'WAITING_FOR_PAYMENT' || (pendingActivities ?? []).length > 0) {
+      problems.push(`I4: order ${orderId} is ${status} and neither ended nor waiting for its customer`);
+    }
+    return problems;
+  }
+  if (workflow.status.name !== 'COMPLETED') {
+    return [...problems, `I6: order ${orderId} is ${status} and its workflow ${workflow.status.name}`];
+  }
+  // After the order's workflow has ended, an operator may still refund it.
+  const ended = timeline.findLast((entry) => entry.status !== 'REFUNDED' || status !== 'REFUNDED')?.status;
+  const { status: result } = (await handle.result()) as { status: string };
+  if (result !== status && !(status === 'REFUNDED' && ended === 'FINISHED' && result === 'FINISHED')) {
+    problems.push(`I6: order ${orderId} is ${status}, but its workflow ended ${result}`);
+  }
+  return problems;
+}
+
+async function describe(client: Client, workflowId: string): Promise<WorkflowExecutionDescription | undefined> {
+  try {
+    return await client.workflow.getHandle(workflowId).describe();
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return undefined;
+    throw error;
+  }
+}
+
+/** What this file reads of an event of Temporal's history. */
+type HistoryEvent = {
+  readonly workflowTaskFailedEventAttributes?: { readonly cause?: unknown; readonly failure?: unknown } | null;
+  readonly workflowExecutionFailedEventAttributes?: unknown;
+  readonly workflowExecutionTimedOutEventAttributes?: unknown;
+  readonly workflowExecutionTerminatedEventAttributes?: unknown;
+};
+
+/** A message came while the workflow was about to end; the server asks once more, and no code was wrong. */
+const UNHANDLED_COMMAND = 1;
+
+/** I4, from a history: no workflow task fails, no workflow ends but by returning. */
+export function historyViolations(workflowId: string, history: unknown): string[] {
+  const { events = [] } = history as { readonly events?: readonly HistoryEvent[] };
+  return events.flatMap((event) => {
+    const failed = event.workflowTaskFailedEventAttributes;
+    if (failed !== undefined && failed !== null && failed.cause !== UNHANDLED_COMMAND) {
+      return [`I4: a workflow task of ${workflowId} failed: ${JSON.stringify(failed.failure)}`];
+    }
+    const brokenOff =
+      event.workflowExecutionFailedEventAttributes ??
+      event.workflowExecutionTimedOutEventAttributes ??
+      event.workflowExecutionTerminatedEventAttributes;
+    return brokenOff === undefined || brokenOff === null
+      ? []
+      : [`I4: workflow ${workflowId} was broken off: ${JSON.stringify(brokenOff)}`];
+  });
+}
+
+/** I6: a request that was refused leaves no row and holds nothing. */
+export async function refusedViolations(database: Queryable, workflowIds: readonly string[]): Promise<string[]> {
+  const found = await database.query<{ order_id: string }>(
+    `SELECT order_id FROM orders WHERE order_id = ANY($1)
+      UNION SELECT order_id FROM reservations WHERE order_id = ANY($1) AND state = 'held'`,
+    [workflowIds],
+  );
+  return found.rows.map(({ order_id }) => `I6: order ${order_id} was refused, and there is a row of it`);
+}
