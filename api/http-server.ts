@@ -12,6 +12,7 @@ import {
 import type { Logger } from '../platform/logger.ts';
 import { addRequestMetrics, type Metrics } from '../platform/metrics.ts';
 import { addHealthRoutes, type ReadinessChecks } from '../platform/operations-server.ts';
+import { recordSpanError } from '../platform/spans.ts';
 import { ApiError, invalidRequest, toApiError } from './errors.ts';
 
 /** A request that takes longer to arrive is cut off, so that slow senders cannot hold all connections. */
@@ -114,6 +115,7 @@ function jsonProblem(text: string): string | undefined {
 /** Writes to the log what is ours to mend, and leaves what the client did wrong to the client. */
 export function logFailure(request: FastifyRequest, error: ApiError): void {
   if (error.statusCode < 500) return;
+  recordSpanError(error.cause ?? error);
   request.log.error(
     {
       err: error.cause ?? error,
