@@ -49,6 +49,8 @@ export type ManagedProcess = {
   readonly stop: () => Promise<void>;
   /** Ends it at once, as a crash would; waits until it is gone. */
   readonly kill: () => Promise<void>;
+  /** Sends its stop signal and waits for nothing, for a parent that exits in this moment. */
+  readonly signalEnd: () => void;
 };
 
 /** A part that dies again and again is given up after the last of these; a minute of life fills them up again. */
@@ -140,6 +142,9 @@ export function managedProcess(spec: ProcessSpec, state: StateFolder, events?: P
     start,
     stop: () => down(spec.stopSignal),
     kill: () => down(spec.killSignal ?? 'SIGKILL'),
+    signalEnd: () => {
+      if (running !== undefined) signalProcess(running.identity, spec.stopSignal);
+    },
   };
 }
 

@@ -4,11 +4,13 @@ import { join } from 'node:path';
 import process, { stderr } from 'node:process';
 import type { TestProject } from 'vitest/node';
 import { parseEnvironment, processEnvironment } from '../platform/config.ts';
-import { startInfrastructure, type Infrastructure } from '../stack/infrastructure.ts';
+import { startInfrastructure } from '../stack/infrastructure.ts';
+import type { ManagedProcess } from '../stack/managed-process.ts';
 import { ensureDatabase } from '../stack/postgres.ts';
 import { identify, isAlive } from '../stack/process-identity.ts';
 import type { Reporter } from '../stack/stack-error.ts';
 import { endOrphans, openStateFolder, ownerOf } from '../stack/state-folder.ts';
+import { createTerminal } from '../stack/terminal.ts';
 import { MIGRATED_TEMPLATE } from '../stack/test-database.ts';
 import { workflowBundle } from '../workers/workflow-bundle.ts';
 
@@ -25,12 +27,8 @@ declare module 'vitest' {
 const RUN_PREFIX = 'run-';
 const RUNS_FOLDER = join(tmpdir(), `order-backend-tests-${userInfo().username}`);
 
-/** Says nothing but what is slow: the first build of the Temporal server. */
-const log: Reporter = {
-  up: () => undefined,
-  progress: (message) => stderr.write(`${message}\n`),
-  warn: (message) => stderr.write(`${message}\n`),
-};
+/** Says nothing but what is slow: the first installation of the Temporal server. */
+const log: Reporter = { ...createTerminal(stderr), up: () => undefined };
 
 /**
  * Brings up PostgreSQL and Temporal once for a run of the tests, on free ports and in a folder of its own, so that it
@@ -41,41 +39,41 @@ const log: Reporter = {
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   await removeDeadRuns();
   const { folder: state } = await openStateFolder(join(RUNS_FOLDER, `${RUN_PREFIX}${process.pid}`));
-  const { env } = parseEnvironment(processEnvironment());
-  const infrastructure = await startInfrastructure({
-    state,
-    log,
-    ports: {},
-    durable: false,
-    temporalCliPath: env.TEMPORAL_CLI_PATH,
-  });
+  const started: ManagedProcess[] = [];
+  // A run that is broken off leaves without its teardown: the servers get a signal and end by themselves.
   const endAtExit = (): void => {
-    endNow(infrastructure);
+    for (const server of started) server.signalEnd();
   };
   process.once('exit', endAtExit);
-
-  const adminUrl = infrastructure.databaseUrl;
-  const [bundle] = await Promise.all([workflowBundle(), migrateTemplate(adminUrl)]);
-  project.provide('workflowBundlePath', bundle.codePath);
-  project.provide('databaseUrl', adminUrl);
-  project.provide('temporalAddress', infrastructure.temporalAddress);
-
-  return async () => {
-    await infrastructure.stop();
+  // A terminal that is closed ends Node without an exit event; vitest takes care of the other signals.
+  process.once('SIGHUP', () => process.exit(129));
+  const teardown = async (): Promise<void> => {
+    await Promise.all(started.map((server) => server.stop()));
     process.off('exit', endAtExit);
     rmSync(state.path, { recursive: true, force: true });
   };
-}
-
-/** A run that is broken off leaves without its teardown: both servers get their signal and end by themselves. */
-function endNow({ postgres, temporal }: Infrastructure): void {
-  const ends = [
-    { pid: postgres?.pid(), signal: 'SIGINT' as const },
-    { pid: temporal?.pid(), signal: 'SIGTERM' as const },
-  ];
-  for (const { pid, signal } of ends) {
-    if (pid !== undefined) process.kill(pid, signal);
+  try {
+    const { env } = parseEnvironment(processEnvironment());
+    const [{ databaseUrl, temporalAddress }, bundle] = await Promise.all([
+      startInfrastructure({
+        state,
+        log,
+        ports: {},
+        durable: false,
+        temporalCliPath: env.TEMPORAL_CLI_PATH,
+        onStart: (server) => started.push(server),
+      }),
+      workflowBundle(),
+    ]);
+    await migrateTemplate(databaseUrl);
+    project.provide('databaseUrl', databaseUrl);
+    project.provide('temporalAddress', temporalAddress);
+    project.provide('workflowBundlePath', bundle.codePath);
+  } catch (error) {
+    await teardown();
+    throw error;
   }
+  return teardown;
 }
 
 /** What a run left that was killed. */
