@@ -27,7 +27,8 @@ export class Webhooks {
   readonly #running = new Set<Promise<unknown>>();
   readonly #closing = new AbortController();
   #fresh: string[];
-  #queue: string[] = [];
+  /** Events whose delivery is due, in order. */
+  readonly #queue = new Set<string>();
   #inFlight = 0;
 
   /** Deliveries that a former process left pending are taken up by the first {@link start}. */
@@ -96,7 +97,7 @@ export class Webhooks {
     this.#closing.abort();
     for (const timer of this.#timers.values()) clearTimeout(timer);
     this.#timers.clear();
-    this.#queue = [];
+    this.#queue.clear();
     await Promise.allSettled(this.#running);
   }
 
@@ -109,7 +110,7 @@ export class Webhooks {
     this.#timers.delete(eventId);
     if (this.#closing.signal.aborted) return;
     if (delayMs <= 0) {
-      if (!this.#queue.includes(eventId)) this.#queue.push(eventId);
+      this.#queue.add(eventId);
       this.#drain();
       return;
     }
@@ -119,8 +120,9 @@ export class Webhooks {
 
   #drain(): void {
     while (this.#inFlight < MAX_IN_FLIGHT) {
-      const eventId = this.#queue.shift();
+      const [eventId] = this.#queue;
       if (eventId === undefined) return;
+      this.#queue.delete(eventId);
       this.#inFlight += 1;
       const running = this.#attempt(eventId)
         .catch((error: unknown) => this.#options.logger.error({ err: error, eventId }, 'webhook delivery broke'))

@@ -60,7 +60,7 @@ export function registerPages(app: FastifyInstance, account: Account): void {
       status,
       messagePage(
         'That did not work',
-        'The payment page could not do this. Nothing was charged by it. Try again in a moment.',
+        'The payment page could not do this just now. Look at your order before you try again.',
       ),
     );
   });
