@@ -22,6 +22,12 @@ type Round = {
 };
 
 let stack: BenchStack | undefined;
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    stderr.write('Broken off\n');
+    void (stack?.stop() ?? Promise.resolve()).finally(() => process.exit(1));
+  });
+}
 try {
   stack = await startBenchStack();
   stdout.write(table(await measure(stack)));

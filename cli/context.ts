@@ -1,0 +1,63 @@
+import { Client, type Connection } from '@temporalio/client';
+import type { Stripe } from 'stripe';
+import { createOrderLifecycle, type OrderLifecycle } from '../api/order-lifecycle.ts';
+import { taskQueues } from '../contracts/messages.ts';
+import { createDatabase, type Database } from '../database/database.ts';
+import { createLogger } from '../platform/logger.ts';
+import { createStripe } from '../platform/stripe.ts';
+import { connectTemporal } from '../platform/temporal.ts';
+import { CliError, exitCodes } from './errors.ts';
+import type { CliSettings } from './settings.ts';
+
+/** A person waits: what does not answer by then is away. */
+const CONNECT_TIMEOUT_MS = 4000;
+
+/** What the commands work with; each part is only reached for when a command needs it. */
+export type Context = {
+  readonly settings: CliSettings;
+  readonly database: Database;
+  readonly stripe: Stripe;
+  /** @throws CliError where Temporal does not answer */
+  readonly temporal: () => Promise<Client>;
+  readonly lifecycle: () => Promise<OrderLifecycle>;
+  readonly close: () => Promise<void>;
+};
+
+export function createContext(settings: CliSettings): Context {
+  const { config } = settings;
+  const logger = createLogger({ production: config.production, logLevel: 'silent' }, 'cli');
+  const database = createDatabase({ ...config.database, poolSize: 2, name: 'cli', onIdleError: () => undefined });
+  let connecting: Promise<Connection> | undefined;
+
+  async function temporal(): Promise<Client> {
+    connecting ??= connectTemporal(config, { logger, signal: AbortSignal.timeout(CONNECT_TIMEOUT_MS) });
+    try {
+      return new Client({ connection: await connecting, namespace: config.temporal.namespace });
+    } catch (error) {
+      if (!(error instanceof DOMException)) throw error;
+      throw new CliError(
+        exitCodes.away,
+        `Temporal at ${config.temporal.connection.address} does not answer. Start it (\`npm start\` brings its own), or set TEMPORAL_ADDRESS.`,
+        { cause: error },
+      );
+    }
+  }
+
+  return {
+    settings,
+    database,
+    stripe: createStripe(config.stripe),
+    temporal,
+    lifecycle: async () =>
+      createOrderLifecycle({
+        client: await temporal(),
+        taskQueues: taskQueues(config.temporal.taskQueuePrefix),
+        createTimeoutMs: config.createTimeoutMs,
+      }),
+    close: async () => {
+      await database.end();
+      const connection = await connecting?.catch(() => undefined);
+      await connection?.close();
+    },
+  };
+}

@@ -1,0 +1,14 @@
+import process from 'node:process';
+import { CommanderError } from 'commander';
+import { createProgram, usageExitCode } from './program.ts';
+
+const program = createProgram((code) => {
+  process.exitCode = code;
+});
+try {
+  await program.parseAsync();
+} catch (error) {
+  // Commander has printed the help, or what is wrong, itself.
+  if (!(error instanceof CommanderError)) throw error;
+  process.exitCode = usageExitCode(error);
+}

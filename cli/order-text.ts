@@ -1,0 +1,76 @@
+import type { OrderRecord } from '../database/orders.ts';
+import { formatMoney } from '../domain/money.ts';
+import { isTerminal } from '../domain/order-status.ts';
+import type { Links } from './orders.ts';
+import { formatDuration, formatTime, styled, table } from './text.ts';
+import type { WorkflowState } from './workflow-state.ts';
+
+/** An order for people: what it is, what happened to it and when, and where to look further. */
+export function describeOrder(order: OrderRecord, workflow: WorkflowState, links: Links): string {
+  return [
+    `${styled('bold', `Order ${order.orderId}`)}  ${order.status}`,
+    fields([
+      ['Customer', order.customerId],
+      ...order.lines.map((line, index): Field => [index === 0 ? 'Items' : '', describeLine(order, line)]),
+      ['Total', formatMoney({ amountMinor: order.totalAmountMinor, currency: order.currency })],
+      ['Created', formatTime(order.createdAt)],
+      ['Payment link', order.status === 'WAITING_FOR_PAYMENT' ? order.paymentLink : null],
+      ['Tracking', order.trackingNumber],
+      ['Session', order.checkoutSessionId],
+      ['Payment', order.paymentIntentId],
+    ]),
+    styled('bold', 'Timeline'),
+    describeTimeline(order),
+    styled('bold', 'For operators'),
+    fields([
+      ['Workflow', describeState(order, workflow)],
+      ...pendingOf(workflow).map((step): Field => ['', step]),
+      ['Temporal', links.temporal],
+      ['Trace', links.zipkin],
+      ['Stripe', links.stripe],
+    ]),
+  ].join('\n\n');
+}
+
+type Field = readonly [name: string, value: string | null];
+
+function fields(all: readonly Field[]): string {
+  return all
+    .filter(([, value]) => value !== null)
+    .map(([name, value]) => `  ${name.padEnd(13)} ${value}`)
+    .join('\n');
+}
+
+function describeLine({ currency }: OrderRecord, line: OrderRecord['lines'][number]): string {
+  const { quantity, name, unitAmountMinor, itemId } = line;
+  const money = (amountMinor: number) => formatMoney({ amountMinor, currency });
+  return `${quantity} × ${name} at ${money(unitAmountMinor)} = ${money(quantity * unitAmountMinor)}  (${itemId})`;
+}
+
+function describeTimeline({ timeline }: OrderRecord): string {
+  const rows = timeline.map((entry, index) => {
+    const previous = timeline[index - 1];
+    const sinceMs = previous === undefined ? undefined : entry.at.getTime() - previous.at.getTime();
+    const since = sinceMs === undefined ? '' : `+${formatDuration(sinceMs)}`;
+    return [formatTime(entry.at), since, entry.status, entry.event, entry.detail];
+  });
+  return table([['WHEN', 'AFTER', 'STATUS', 'EVENT', 'WHAT'], ...rows], '  ');
+}
+
+function describeState(order: OrderRecord, workflow: WorkflowState): string {
+  if (workflow.found === 'unknown') return `not known: ${workflow.problem}`;
+  const gone = `No order waits alone like this: \`npm run cli -- doctor\` tells more, and with --repair ends it safely`;
+  if (!workflow.found) {
+    return isTerminal(order.status) ? 'ended; Temporal has forgotten it (its retention is over)' : `gone. ${gone}`;
+  }
+  const isLost = !isTerminal(order.status) && workflow.status !== 'RUNNING';
+  return isLost ? `${workflow.status}, but the order has not ended. ${gone}` : workflow.status.toLowerCase();
+}
+
+function pendingOf(workflow: WorkflowState): string[] {
+  if (workflow.found !== true) return [];
+  return workflow.pending.map(({ activity, attempt, failure }) => {
+    const tried = attempt > 1 ? `, attempt ${attempt}` : '';
+    return `at work on ${activity}${tried}${failure === null ? '' : `; the last one failed: ${failure}`}`;
+  });
+}

@@ -1,0 +1,111 @@
+import { Argument, Command, InvalidArgumentError, Option } from 'commander';
+import { isOrderId } from '../contracts/schemas.ts';
+import { orderStatuses, type OrderStatus } from '../domain/order-status.ts';
+import type { Context } from './context.ts';
+import { runDoctor } from './doctor/doctor.ts';
+import { type ExitCode, exitCodes } from './errors.ts';
+import { cancelOrder, refund, showOrder, showOrders } from './orders.ts';
+import { type CommandResult, runCommand } from './run-command.ts';
+import { addStock, showStock } from './stock.ts';
+
+const DEFAULT_LIMIT = 20;
+const MAX_LIMIT = 1000;
+const MAX_ADDED = 1_000_000;
+
+type Json = { readonly json?: true };
+
+const EXIT_CODES = `
+Exit codes: 0 done, 1 a fault of ours, 2 wrong usage or settings, 3 no such order or item, 4 the order's state does
+not allow it, 5 PostgreSQL or Temporal does not answer, 6 the doctor has found something.
+
+It works with the running \`npm start\`; DATABASE_URL, TEMPORAL_ADDRESS and the other settings of docs/configuration.md
+lead it elsewhere.`;
+
+/** @param onExit told the exit code of the command that was run */
+export function createProgram(onExit: (code: ExitCode) => void): Command {
+  const program = new Command('npm run cli --')
+    .description('Looks after orders and stock, and finds out what is wrong.')
+    .addHelpText('after', EXIT_CODES)
+    .showHelpAfterError('Add --help to see how it is used.')
+    .configureHelp({ helpWidth: 110 });
+
+  const execute = async ({ json }: Json, command: (context: Context) => Promise<CommandResult>): Promise<void> => {
+    onExit(await runCommand(json === true, command));
+  };
+  /** Each command can print JSON. */
+  const command = (parent: Command, name: string, description: string): Command =>
+    parent.command(name).description(description).option('--json', 'print JSON for programs');
+
+  const order = program.command('order').description('Show, list, cancel and refund orders.');
+  command(order, 'show', 'Show an order with its timeline, and links for operators.')
+    .addArgument(orderIdArgument())
+    .action((orderId: string, options: Json) => execute(options, (context) => showOrder(context, orderId)));
+  command(order, 'list', 'List orders, the newest first.')
+    .addOption(new Option('--status <status>', 'only orders in this status').choices(orderStatuses))
+    .option('--customer <id>', 'only orders of this customer')
+    .option('--limit <number>', `orders at most, 1 to ${MAX_LIMIT}`, wholeNumber(1, MAX_LIMIT), DEFAULT_LIMIT)
+    .action((options: Json & { status?: OrderStatus; customer?: string; limit: number }) =>
+      execute(options, (context) => showOrders(context, { ...options, customerId: options.customer })),
+    );
+  command(
+    order,
+    'cancel',
+    'Cancel an order that is not shipped: its payment link is closed, its stock comes back, and money that came is given back.',
+  )
+    .addArgument(orderIdArgument())
+    .option('--reason <sentence>', 'why, as the customer reads it', 'The shop cancelled the order.')
+    .action((orderId: string, options: Json & { reason: string }) =>
+      execute(options, (context) => cancelOrder(context, orderId, options.reason)),
+    );
+  command(order, 'refund', 'Give the money of a paid or finished order back in full. Asked twice, it is done once.')
+    .addArgument(orderIdArgument())
+    .option('--restock', 'the goods go back into stock', false)
+    .option('--reason <sentence>', 'why, as the customer reads it', 'The shop refunded the order.')
+    .action((orderId: string, options: Json & { restock: boolean; reason: string }) =>
+      execute(options, (context) => refund(context, orderId, { restock: options.restock, reason: options.reason })),
+    );
+
+  const stock = program.command('stock').description('List stock, and add what has come in.');
+  command(stock, 'list', 'List all items with what is available and what orders hold.').action((options: Json) =>
+    execute(options, showStock),
+  );
+  command(stock, 'add', 'Add stock that has come in.')
+    .argument('<item-id>')
+    .argument('<quantity>', `pieces, 1 to ${MAX_ADDED}`, wholeNumber(1, MAX_ADDED))
+    .action((itemId: string, quantity: number, options: Json) =>
+      execute(options, (context) => addStock(context, itemId, quantity)),
+    );
+
+  command(
+    program,
+    'doctor',
+    'Check settings and everything that orders depend on, and find orders that nothing looks after.',
+  )
+    .option(
+      '--repair',
+      'look after orders whose workflow is gone: unpaid ones are closed at Stripe and cancelled, paid ones shipped',
+      false,
+    )
+    .action((options: Json & { repair: boolean }) => execute(options, (context) => runDoctor(context, options)));
+  return program.exitOverride();
+}
+
+function orderIdArgument(): Argument {
+  return new Argument('<order-id>', '24 hexadecimal digits').argParser((text) => {
+    if (isOrderId(text)) return text;
+    throw new InvalidArgumentError('An order id is 24 hexadecimal digits.');
+  });
+}
+
+/** Wrong usage ends with a code of its own; --help with 0. */
+export function usageExitCode(error: { readonly exitCode: number }): ExitCode {
+  return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
+}
+
+function wholeNumber(smallest: number, largest: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (/^\d+$/.test(text) && value >= smallest && value <= largest) return value;
+    throw new InvalidArgumentError(`It must be a whole number from ${smallest} to ${largest}.`);
+  };
+}

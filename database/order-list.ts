@@ -1,0 +1,105 @@
+import { z } from 'zod';
+import { orderStatuses, type OrderStatus } from '../domain/order-status.ts';
+import type { Database } from './database.ts';
+
+const listedOrder = z.object({
+  orderId: z.string(),
+  customerId: z.string(),
+  status: z.enum(orderStatuses),
+  totalAmountMinor: z.number(),
+  currency: z.string(),
+  runId: z.string(),
+  traceId: z.string(),
+  createdAt: z.date(),
+  updatedAt: z.date(),
+});
+
+/** An order's row without what hangs on it. */
+export type ListedOrder = z.infer<typeof listedOrder>;
+
+const COLUMNS = `
+  order_id AS "orderId", customer_id AS "customerId", status, total_amount_minor AS "totalAmountMinor", currency,
+  run_id AS "runId", trace_id AS "traceId", created_at AS "createdAt", updated_at AS "updatedAt"`;
+
+export type OrderFilter = {
+  readonly status?: OrderStatus | undefined;
+  readonly customerId?: string | undefined;
+  /** Orders at most. */
+  readonly limit: number;
+};
+
+/** Lists orders, the newest first. */
+export async function listOrders(database: Database, filter: OrderFilter): Promise<ListedOrder[]> {
+  const listed = await database.query({
+    name: 'orders.list',
+    text: `
+      SELECT ${COLUMNS} FROM orders
+      WHERE ($1::text IS NULL OR status = $1) AND ($2::text IS NULL OR customer_id = $2)
+      ORDER BY created_at DESC, order_id
+      LIMIT $3`,
+    values: [filter.status ?? null, filter.customerId ?? null, filter.limit],
+  });
+  return listedOrder.array().parse(listed.rows);
+}
+
+/** Lists the orders that have not ended, the one that nothing has happened to for the longest first. */
+export async function listOpenOrders(database: Database): Promise<ListedOrder[]> {
+  const listed = await database.query({
+    name: 'orders.list-open',
+    text: `
+      SELECT ${COLUMNS} FROM orders
+      WHERE status IN ('PENDING', 'WAITING_FOR_PAYMENT', 'PAID')
+      ORDER BY updated_at, order_id`,
+  });
+  return listedOrder.array().parse(listed.rows);
+}
+
+/** Of these ids, gives those that an order has. */
+export async function findExistingOrderIds(database: Database, orderIds: readonly string[]): Promise<Set<string>> {
+  const found = await database.query<{ order_id: string }>({
+    name: 'orders.existing',
+    text: 'SELECT order_id FROM orders WHERE order_id = ANY($1::text[])',
+    values: [orderIds],
+  });
+  return new Set(found.rows.map((row) => row.order_id));
+}
+
+const heldStock = z.object({
+  orderId: z.string(),
+  runId: z.string(),
+  /** Null where no order has been written for it. */
+  status: z.enum(orderStatuses).nullable(),
+  pieces: z.number(),
+  heldSince: z.date(),
+});
+
+/** Stock that an order holds. */
+export type HeldStock = z.infer<typeof heldStock>;
+
+/** Lists stock that is held by no order, or by one that ended without its goods leaving. */
+export async function listStrayStock(database: Database): Promise<HeldStock[]> {
+  const listed = await database.query({
+    name: 'reservations.list-stray',
+    text: `
+      SELECT
+        r.order_id AS "orderId", r.run_id AS "runId", o.status, r.created_at AS "heldSince",
+        (SELECT COALESCE(sum(l.quantity), 0)::bigint FROM reservation_lines l WHERE l.order_id = r.order_id) AS pieces
+      FROM reservations r LEFT JOIN orders o USING (order_id)
+      WHERE r.state = 'held' AND (o.status IS NULL OR o.status IN ('CANCELLED', 'EXPIRED'))
+      ORDER BY r.created_at, r.order_id`,
+  });
+  return heldStock.array().parse(listed.rows);
+}
+
+/** Lists orders that need their stock and hold none: they would ship goods that are sold again. */
+export async function listOrdersWithoutStock(database: Database): Promise<string[]> {
+  const listed = await database.query<{ order_id: string }>({
+    name: 'orders.list-without-stock',
+    text: `
+      SELECT o.order_id
+      FROM orders o LEFT JOIN reservations r ON r.order_id = o.order_id AND r.state = 'held'
+      WHERE o.status IN ('PENDING', 'WAITING_FOR_PAYMENT', 'PAID', 'FINISHED') AND r.order_id IS NULL
+      ORDER BY o.order_id`,
+  });
+  return listed.rows.map((row) => row.order_id);
+}
