@@ -6,9 +6,11 @@ const directory = fileURLToPath(new URL('migrations', import.meta.url));
 /**
  * Brings the schema up to date; does nothing where it is. Several processes may call it at once: the first one
  * migrates, the others wait for it.
+ *
+ * @returns the names of the migrations that were applied now
  */
-export async function migrate(databaseUrl: string): Promise<void> {
-  await runner({
+export async function migrate(databaseUrl: string): Promise<string[]> {
+  const applied = await runner({
     databaseUrl,
     dir: directory,
     direction: 'up',
@@ -17,4 +19,5 @@ export async function migrate(databaseUrl: string): Promise<void> {
     advisoryLockMode: 'wait',
     log: () => {},
   });
+  return applied.map(({ name }) => name);
 }

@@ -1,0 +1,97 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import process from 'node:process';
+import { promisify } from 'node:util';
+
+const PROJECT = join(import.meta.dirname, '..', '..');
+const NOT_SOURCES = new Set(['node_modules', 'dist', '.git', '.state', 'test-output', 'coverage', '.env']);
+const run = promisify(execFile);
+
+export type Exit = { readonly code: number | null; readonly output: string };
+
+export type ProductProcess = {
+  readonly output: () => string;
+  /** Sends SIGTERM, as a container's stop does, and waits for the end. */
+  readonly stop: () => Promise<Exit>;
+  readonly exited: Promise<Exit>;
+};
+
+/** The product as the image has it: built, with the production dependencies alone, in a folder of its own. */
+export type BuiltProduct = {
+  readonly folder: string;
+  /** Runs `node dist/<entry>` with this environment and nothing else of ours. */
+  readonly start: (entry: string, environment: Readonly<Record<string, string>>) => ProductProcess;
+  /** The files that are there, without those of the packages. */
+  readonly files: () => string[];
+  readonly remove: () => void;
+};
+
+/** Builds the sources of this working tree elsewhere; takes a minute, most of it for `npm ci`. */
+export async function buildProduct(): Promise<BuiltProduct> {
+  const work = mkdtempSync(join(tmpdir(), 'order-backend-build-'));
+  const sources = join(work, 'sources');
+  const folder = join(work, 'app');
+  cpSync(PROJECT, sources, { recursive: true, filter: (path) => !NOT_SOURCES.has(basename(path)) });
+  symlinkSync(join(PROJECT, 'node_modules'), join(sources, 'node_modules'));
+  mkdirSync(folder);
+  for (const name of ['package.json', 'package-lock.json', '.npmrc']) cpSync(join(sources, name), join(folder, name));
+
+  await run('npm', ['run', 'build'], { cwd: sources }).catch((error: Error & { stdout?: string }) => {
+    throw new Error(`${error.message}\n${error.stdout}`, { cause: error });
+  });
+  cpSync(join(sources, 'dist'), join(folder, 'dist'), { recursive: true });
+  rmSync(sources, { recursive: true });
+  await run('npm', ['ci', '--omit=dev', '--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline'], {
+    cwd: folder,
+  });
+
+  return {
+    folder,
+    start: (entry, environment) => startProcess(folder, entry, environment),
+    files: () =>
+      readdirSync(folder, { recursive: true, encoding: 'utf8' })
+        .filter((name) => !name.startsWith('node_modules'))
+        .sort(),
+    remove: () => rmSync(work, { recursive: true, force: true }),
+  };
+}
+
+/** The names of the packages that package.json gives to development alone. */
+export function developmentPackages(): string[] {
+  const parsed = JSON.parse(readFileSync(join(PROJECT, 'package.json'), 'utf8')) as {
+    devDependencies: Record<string, string>;
+  };
+  return Object.keys(parsed.devDependencies);
+}
+
+function startProcess(folder: string, entry: string, environment: Readonly<Record<string, string>>): ProductProcess {
+  const child = spawn(process.execPath, [join('dist', entry)], {
+    cwd: folder,
+    env: { PATH: process.env['PATH'], NODE_ENV: 'production', ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      output += text;
+    });
+  }
+  const exited = exitOf(child).then((code) => ({ code, output }));
+  return {
+    output: () => output,
+    exited,
+    stop: async () => {
+      child.kill('SIGTERM');
+      return exited;
+    },
+  };
+}
+
+async function exitOf(child: ChildProcess): Promise<number | null> {
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', resolve);
+  });
+}
