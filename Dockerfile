@@ -8,6 +8,8 @@ COPY package.json package-lock.json .npmrc ./
 RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json ./
 COPY scripts/build.ts scripts/
+# The command line reads where a running `npm start` is.
+COPY stack/settings.ts stack/
 COPY domain domain
 COPY contracts contracts
 COPY workflows workflows

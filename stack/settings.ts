@@ -4,6 +4,9 @@ import { loadConfig, parseEnvironment, processEnvironment } from '../platform/co
 
 export const PROJECT_FOLDER = resolve(import.meta.dirname, '..');
 
+/** Where the settings of the running stack lie in the state folder, for programs that work with it. */
+export const CONNECTIONS_FILE = 'connections.env';
+
 /** What the stack runs, and what it is told to leave to others. */
 export type StackSettings = {
   readonly stateDir: string;

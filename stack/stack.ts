@@ -9,7 +9,7 @@ import {
 } from './app.ts';
 import { LAYERS, startInfrastructure, type Infrastructure } from './infrastructure.ts';
 import type { ManagedProcess, ProcessEvents } from './managed-process.ts';
-import type { StackSettings } from './settings.ts';
+import { CONNECTIONS_FILE, type StackSettings } from './settings.ts';
 import { messageOf, StackError, type Reporter } from './stack-error.ts';
 import { openStateFolder, type StateFolder } from './state-folder.ts';
 import { planZipkin, type Zipkin } from './zipkin.ts';
@@ -35,9 +35,6 @@ export type Stack = {
   /** Ends everything at once. Nothing is lost by it: the next start goes on where this one was. */
   readonly kill: () => Promise<void>;
 };
-
-/** Where the settings of the running stack lie in the state folder, for programs that work with it. */
-export const CONNECTIONS_FILE = 'connections.env';
 
 /** @param onGivenUp told when a part died so often that it is not started again */
 export function createStack(settings: StackSettings, log: Reporter, onGivenUp: (error: StackError) => void): Stack {
