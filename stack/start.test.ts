@@ -7,8 +7,9 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { freePort, isPortFree } from './ports.ts';
+import { systemDataFolder } from './postgres-place.ts';
 import { isAlive, type ProcessIdentity } from './process-identity.ts';
-import { endOrphans } from './state-folder.ts';
+import { removeStateFolder } from './state-folder.ts';
 
 const PROJECT = join(import.meta.dirname, '..');
 const UP_TIMEOUT_MS = 150_000;
@@ -36,8 +37,12 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  for (const run of runs.splice(0)) run.kill('SIGKILL');
-  if (existsSync(stateFolder())) await endOrphans(stateFolder());
+  for (const run of runs.splice(0)) {
+    if (run.exitCode !== null || run.signalCode !== null) continue;
+    run.kill('SIGKILL');
+    await once(run, 'exit');
+  }
+  await removeStateFolder(stateFolder(), [systemDataFolder(stateFolder())]);
   rmSync(folder, { recursive: true, force: true });
 });
 
