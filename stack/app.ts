@@ -132,6 +132,8 @@ function createAppProcess({ settings, state, events }: AppContext, part: Part): 
     {
       name: part.name,
       command: process.execPath,
+      // Built files would load in half the CPU time (0.7 instead of 1.4 s for the API), but must first be built, and be
+      // kept in step with the sources; all of the stack is up in 5 to 7 s as it is.
       args: ['--import', 'tsx', join(PROJECT_FOLDER, part.entry)],
       cwd: PROJECT_FOLDER,
       env: { ...settings.environment, ...part.environment },

@@ -20,6 +20,8 @@ export type InfrastructureOptions = {
   readonly durable: boolean;
   /** Where it is set, that part is taken as it is, and none is started. */
   readonly external?: { readonly databaseUrl?: string | undefined; readonly temporalAddress?: string | undefined };
+  /** Made on the Temporal server unless it is there; `default` always is. */
+  readonly namespace?: string | undefined;
   /** The program that TEMPORAL_CLI_PATH names. */
   readonly temporalCliPath?: string | undefined;
   /** Without them a part that dies stays dead. */
@@ -98,6 +100,7 @@ async function startTemporal(
     state: options.state,
     program: await findTemporalCli({ log: options.log, givenPath: options.temporalCliPath, signal: options.signal }),
     port: options.ports.temporal,
+    namespace: options.namespace ?? 'default',
     uiPort: options.ports.temporalUi,
     layer: LAYERS.infrastructure,
     events: options.events?.('Temporal'),

@@ -21,6 +21,7 @@ export type StackSettings = {
     readonly operations: { readonly workers: number; readonly api: number; readonly webhook: number };
   };
   readonly host: string;
+  readonly namespace: string;
   readonly temporalCliPath: string | undefined;
   /** Given from outside, so that none of ours is started. */
   readonly external: {
@@ -75,6 +76,7 @@ export function loadStackSettings(environment = processEnvironment()): StackSett
           : { workers: operations, api: operations + 1, webhook: operations + 2 },
     },
     host: env.HOST,
+    namespace: env.TEMPORAL_NAMESPACE,
     temporalCliPath: env.TEMPORAL_CLI_PATH,
     external: {
       databaseUrl: isGiven('DATABASE_URL') ? env.DATABASE_URL : undefined,

@@ -76,6 +76,7 @@ export function createStack(settings: StackSettings, log: Reporter, onGivenUp: (
       ports: settings.ports,
       durable: true,
       external: settings.external,
+      namespace: settings.namespace,
       temporalCliPath: settings.temporalCliPath,
       events,
       onStart,

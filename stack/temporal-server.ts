@@ -10,6 +10,7 @@ export type TemporalOptions = {
   readonly program: string;
   /** Undefined: a free one. */
   readonly port: number | undefined;
+  readonly namespace: string;
   /** Undefined: no Web UI. */
   readonly uiPort: number | undefined;
   readonly layer: number;
@@ -20,8 +21,6 @@ export type TemporalServer = ManagedProcess & {
   readonly address: string;
   readonly uiUrl: string | undefined;
 };
-
-const NAMESPACE = 'default';
 
 /** What the workflows set, so that orders are found by it in the Web UI. */
 const SEARCH_ATTRIBUTES = { OrderStatus: 'Keyword', CustomerId: 'Keyword' };
@@ -60,6 +59,7 @@ export async function createTemporalServer(options: TemporalOptions): Promise<Te
         'start-dev',
         '--ip=127.0.0.1',
         `--port=${port}`,
+        `--namespace=${options.namespace}`,
         '--log-level=warn',
         `--db-filename=${state.file('temporal', 'temporal.db')}`,
         ...(uiPort === undefined ? ['--headless'] : [`--ui-port=${uiPort}`, '--ui-disable-news-fetch']),
@@ -74,7 +74,7 @@ export async function createTemporalServer(options: TemporalOptions): Promise<Te
       stopSignal: 'SIGTERM',
       stopTimeoutMs: 20_000,
       layer: options.layer,
-      checkReady: () => checkNamespace(address),
+      checkReady: () => checkNamespace(address, options.namespace),
       readyTimeoutMs: 60_000,
     },
     state,
@@ -88,12 +88,10 @@ function flags(flag: string, values: Readonly<Record<string, string | number>>):
 }
 
 /** The port is open before the namespace is there, so the namespace is asked for. */
-async function checkNamespace(address: string): Promise<true | NotReady> {
+async function checkNamespace(address: string, namespace: string): Promise<true | NotReady> {
   const connection = Connection.lazy({ address, connectTimeout: 2000 });
   try {
-    await connection.withDeadline(Date.now() + 2000, () =>
-      connection.workflowService.describeNamespace({ namespace: NAMESPACE }),
-    );
+    await connection.withDeadline(Date.now() + 2000, () => connection.workflowService.describeNamespace({ namespace }));
     return true;
   } catch (error) {
     return { waitsFor: `it doesn't answer on ${address} (${messageOf(error)})` };
