@@ -58,6 +58,7 @@ export function unknownUrl(method: string, path: string): StripeApiError {
 
 /** Answers with Stripe's error envelope. */
 export function sendError(reply: FastifyReply, error: StripeApiError): FastifyReply {
+  reply.header('request-id', newId('req', 14));
   return reply.status(error.status).type('application/json').send(JSON.stringify(error.envelope));
 }
 

@@ -83,6 +83,12 @@ const newest = <T>(oldestFirst: T[]): T[] => oldestFirst.toReversed();
 
 const text = z.string().optional();
 
+const eventFilters = {
+  type: text,
+  types: z.array(z.string()).optional(),
+  delivery_success: params.boolean.optional(),
+};
+
 /** Everything that the sandbox answers under /v1. */
 export const V1_ENDPOINTS: readonly V1Endpoint[] = [
   post('/v1/checkout/sessions', ({ account, input }) =>
@@ -176,17 +182,18 @@ export const V1_ENDPOINTS: readonly V1Endpoint[] = [
   ),
   get('/v1/disputes/:id', ({ account, id }) => found(account.store.get('disputes', id), 'dispute', id)),
 
-  list('/v1/events', { type: text, types: z.array(z.string()).optional() }, (account, { type, types }) =>
+  list('/v1/events', eventFilters, (account, { type, types, delivery_success: delivered }) =>
     newest(account.store.all('events'))
       .filter((event) => (type === undefined || event.type === type) && (types?.includes(event.type) ?? true))
-      .map((event) => withPendingWebhooks(account, event)),
+      .map((event) => withPendingWebhooks(account, event))
+      .filter((event) => delivered === undefined || delivered === (event.pending_webhooks === 0)),
   ),
   get('/v1/events/:id', ({ account, id }) =>
     withPendingWebhooks(account, found(account.store.get('events', id), 'event', id)),
   ),
 ];
 
-function withPendingWebhooks<T extends { id: string }>(account: Account, event: T): T {
+function withPendingWebhooks<T extends { id: string }>(account: Account, event: T): T & { pending_webhooks: number } {
   const pending = account.store.get('deliveries', event.id)?.status === 'delivered' ? 0 : 1;
   return { ...event, pending_webhooks: pending };
 }

@@ -28,6 +28,11 @@ describe('idempotency', () => {
     await expect(other).rejects.toBeInstanceOf(Stripe.errors.StripeIdempotencyError);
     const expire = stripe.checkout.sessions.expire(id, {}, { idempotencyKey: 'k' });
     await expect(expire).rejects.toMatchObject({ rawType: 'idempotency_error', statusCode: 400 });
+    const { id: another } = await stripe.checkout.sessions.create(orderParams('b'));
+    await stripe.checkout.sessions.expire(id, {}, { idempotencyKey: 'expire' });
+    await expect(stripe.checkout.sessions.expire(another, {}, { idempotencyKey: 'expire' })).rejects.toThrow(
+      'same endpoint',
+    );
     await expect(
       stripe.checkout.sessions.create(orderParams(), { idempotencyKey: 'k'.repeat(256) }),
     ).rejects.toMatchObject({ statusCode: 400 });

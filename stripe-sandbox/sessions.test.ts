@@ -244,6 +244,7 @@ describe('what Stripe refuses', () => {
     });
     await expect(stripe.customers.create({})).rejects.toMatchObject({
       statusCode: 404,
+      requestId: expect.stringMatching(/^req_/),
       message: expect.stringContaining('/v1/customers'),
     });
     await expect(stripe.checkout.sessions.list({}, { apiVersion: '2020-08-27' })).rejects.toMatchObject({

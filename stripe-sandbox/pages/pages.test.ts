@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { line, orderParams, SHOP, startSandbox, type TestSandbox } from '../test-support.ts';
 
 const card = { method: 'card', number: '4242424242424242', expiry: '12/40', cvc: '123', name: 'Ada' };
@@ -106,6 +106,24 @@ describe('the payment page', () => {
     expect((await world.sandbox.inject(path)).body).toContain('under way');
     await world.admin.settle(session.id, 'failed');
     expect((await world.sandbox.inject(path)).body).toContain('The bank refused the debit');
+  });
+
+  test.each([
+    ['000123456789', 'paid', 'This order is paid'],
+    ['000111111113', 'unpaid', 'The bank refused the debit'],
+  ])('a bank debit of account %s ends by itself, %s', async (bankAccount, paymentStatus, words) => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+    onTestFinished(() => {
+      vi.useRealTimers();
+    });
+    const world = await startSandbox();
+    const { submit, session, path } = await openSession(world);
+    await submit({ method: 'bank', bankAccount });
+    expect(await world.stripe.checkout.sessions.retrieve(session.id)).toMatchObject({ payment_status: 'unpaid' });
+    expect((await world.sandbox.inject(path)).body).toContain('under way');
+    vi.setSystemTime(Date.now() + 31_000);
+    await vi.waitFor(async () => expect((await world.sandbox.inject(path)).body).toContain(words), 10_000);
+    expect(await world.stripe.checkout.sessions.retrieve(session.id)).toMatchObject({ payment_status: paymentStatus });
   });
 
   test('an expired session and an unknown one have a clear page', async () => {
