@@ -1,6 +1,7 @@
 import type { TimelineEntry } from '../contracts/messages.ts';
 import type { Database } from '../database/database.ts';
 import * as orders from '../database/orders.ts';
+import type { OrderLine } from '../domain/order-lines.ts';
 
 export type OrderActivities = ReturnType<typeof createOrderActivities>;
 
@@ -27,6 +28,15 @@ export function createOrderActivities({ database }: { readonly database: Databas
       const { status, runId, paymentIntentId, totalAmountMinor, currency } = order;
       return { status, runId, paymentIntentId, totalAmountMinor, currency };
     },
+
+    /** Reads all that is known of an order whose workflow is gone; null where there is no such order. */
+    async readLostOrder(orderId: string): Promise<LostOrder | null> {
+      const order = await orders.findOrder(database, orderId);
+      if (order === undefined) return null;
+      const { customerId, status, seq, requestHash, traceId, runId, checkoutSessionId, paymentIntentId } = order;
+      const lines = order.lines.map((line) => ({ ...line, currency: order.currency }));
+      return { customerId, status, seq, requestHash, traceId, runId, checkoutSessionId, paymentIntentId, lines };
+    },
   };
 }
 
@@ -34,3 +44,8 @@ export type EndedOrder = Pick<
   orders.OrderRecord,
   'status' | 'runId' | 'paymentIntentId' | 'totalAmountMinor' | 'currency'
 >;
+
+export type LostOrder = Pick<
+  orders.OrderRecord,
+  'customerId' | 'status' | 'seq' | 'requestHash' | 'traceId' | 'runId' | 'checkoutSessionId' | 'paymentIntentId'
+> & { readonly lines: readonly OrderLine[] };

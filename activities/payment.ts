@@ -91,6 +91,14 @@ export function createPaymentActivities({ stripe }: { readonly stripe: Stripe })
       }
     },
 
+    /** Whether something of a payment was given back, whoever did it. */
+    async isRefunded(paymentIntentId: string): Promise<boolean> {
+      const intent = await stripe.paymentIntents.retrieve(paymentIntentId, { expand: ['latest_charge'] });
+      const charge = answered(intent, `payment ${paymentIntentId}`).latest_charge;
+      if (typeof charge !== 'object' || charge === null) throw new Error(`Payment ${paymentIntentId} has no charge`);
+      return charge.amount_refunded > 0;
+    },
+
     /**
      * Gives a payment back in full; a payment that was given back before counts as given back now. Nothing ends a
      * refund but Stripe's word: a refusal, such as too low a balance, is the operator's to mend and is tried again.

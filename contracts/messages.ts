@@ -11,6 +11,7 @@ import type { CheckoutSession } from '../domain/payment.ts';
 export const ORDER_LIFECYCLE = 'orderLifecycle';
 export const PAYMENT_AFTERCARE = 'paymentAftercare';
 export const REFUND_ORDER = 'refundOrder';
+export const RECOVER_ORDER = 'recoverOrder';
 
 export const CREATE_UPDATE = 'create';
 /** Constant, so that a create that is asked for again finds the first one's answer. */
@@ -120,6 +121,13 @@ export type RefundResult =
   | { readonly outcome: 'shipped'; readonly trackingNumber: string }
   /** There is nothing to refund in this status. */
   | { readonly outcome: 'notRefundable'; readonly status: OrderStatus };
+
+/** Starts `recoverOrder`, whose workflow id is the order id: an order never has two workflows. */
+export type RecoverOrderInput = {
+  readonly orderId: string;
+  /** How often a fulfillment service that does not answer is asked again, in milliseconds. */
+  readonly fulfillmentRetryMs: number;
+};
 
 export type RefundOrderInput = RefundRequest & { readonly orderId: string };
 

@@ -30,9 +30,15 @@ export class Journal {
   #status: OrderStatus | undefined;
   #paidAt: number | undefined;
 
-  constructor(orderId: string, activities: Activities) {
+  /** @param stands where the timeline of an order stands that is taken up again */
+  constructor(
+    orderId: string,
+    activities: Activities,
+    stands?: { readonly seq: number; readonly status: OrderStatus },
+  ) {
     this.#orderId = orderId;
     this.#activities = activities;
+    if (stands !== undefined) ({ seq: this.#seq, status: this.#status } = stands);
   }
 
   /** The order's status; undefined before the order exists. */

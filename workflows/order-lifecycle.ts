@@ -38,7 +38,7 @@ export async function orderLifecycle(input: OrderLifecycleInput): Promise<OrderL
 }
 
 /** All that comes from outside only enters the inbox. To be called before the workflow first waits. */
-function registerHandlers(order: Order): void {
+export function registerHandlers(order: Order): void {
   const seenEvents = new Set<string>();
   let returnChecks = 0;
 
@@ -122,9 +122,7 @@ async function open(order: Order): Promise<readonly OrderLine[] | undefined> {
     return undefined;
   }
   const { stock } = order.activities;
-  order.undoWith('stock', () =>
-    stock.giveBackStock.executeWithOptions({ summary: 'Give the stock back' }, [{ orderId, runId }]),
-  );
+  order.giveBackStockLater();
   const hold = await stock.holdStock.executeWithOptions({ summary: 'Hold the stock' }, [{ orderId, runId, lines }]);
   if (!hold.held) {
     order.refuse(hold.refusal);
@@ -156,7 +154,7 @@ async function giveUp(order: Order, cause: TemporalFailure): Promise<void> {
 }
 
 /** Handles what came in while the order ended; a signal that comes later still makes the server ask once more. */
-async function drain(order: Order): Promise<void> {
+export async function drain(order: Order): Promise<void> {
   do {
     for (let message = order.inbox.poll(); message !== undefined; message = order.inbox.poll()) {
       if (message.kind === 'stripeEvent') await order.settle(message.event);

@@ -14,11 +14,19 @@ import { describeRefusal } from './words.ts';
 /** The steps that have something to undo. */
 type Undoable = 'stock' | 'payment';
 
+/** An order as its row stands, whose workflow is gone. */
+export type LostOrder = {
+  readonly runId: string;
+  readonly status: OrderStatus;
+  readonly seq: number;
+  readonly paymentIntentId: string | null;
+};
+
 /** One order while its workflow runs: what its steps share. */
 export class Order {
   readonly input: OrderLifecycleInput;
-  /** The first run's id: it stays when an operator resets the workflow. */
-  readonly runId = workflowInfo().firstExecutionRunId;
+  /** The run that holds the stock: the first one's id, which stays when an operator resets the workflow. */
+  readonly runId: string;
   readonly activities = connectActivities();
   readonly inbox = new Inbox<Message>();
   readonly journal: Journal;
@@ -31,9 +39,18 @@ export class Order {
   #paymentIntentId: string | null = null;
   readonly #compensations: { readonly undoes: Undoable; readonly undo: () => Promise<void> }[] = [];
 
-  constructor(input: OrderLifecycleInput) {
+  /** @param lost what is known of an order that is taken up again; a new one has nothing yet */
+  constructor(input: OrderLifecycleInput, lost?: LostOrder) {
     this.input = input;
-    this.journal = new Journal(input.orderId, this.activities);
+    this.runId = lost?.runId ?? workflowInfo().firstExecutionRunId;
+    this.journal = new Journal(input.orderId, this.activities, lost);
+    if (lost === undefined) return;
+    this.created = { requestHash: input.requestHash, traceId: input.traceId, refusal: null };
+    this.giveBackStockLater();
+    if (lost.paymentIntentId !== null) {
+      this.giveBackMoneyOf(lost.paymentIntentId);
+      this.#paymentIntentId = lost.paymentIntentId;
+    }
   }
 
   get status(): OrderStatus | undefined {
@@ -71,6 +88,16 @@ export class Order {
     this.giveBackMoneyOf(paymentIntentId);
     this.#paymentIntentId = paymentIntentId;
     await this.journal.transition('PAID', 'The payment has arrived; the order is being shipped.', { paymentIntentId });
+  }
+
+  /** To be called before the stock is held. */
+  giveBackStockLater(): void {
+    const { orderId } = this.input;
+    this.undoWith('stock', () =>
+      this.activities.stock.giveBackStock.executeWithOptions({ summary: 'Give the stock back' }, [
+        { orderId, runId: this.runId },
+      ]),
+    );
   }
 
   giveBackMoneyOf(paymentIntentId: string): void {

@@ -1,0 +1,66 @@
+import { CancellationScope, log } from '@temporalio/workflow';
+import type { LostOrder } from '../activities/orders.ts';
+import type { OrderLifecycleInput, OrderLifecycleResult, RecoverOrderInput } from '../contracts/messages.ts';
+import { isTerminal } from '../domain/order-status.ts';
+import { must } from '../domain/must.ts';
+import { connectActivities } from './activities.ts';
+import { fulfill } from './fulfillment-steps.ts';
+import { drain, registerHandlers } from './order-lifecycle.ts';
+import { Order } from './order.ts';
+import { collectPayment } from './payment-steps.ts';
+
+const LOST = 'The shop lost track of the order, so it was cancelled.';
+
+/**
+ * Takes up an order whose own workflow is gone: terminated by hand, or lost with Temporal's data. The workflow id is
+ * the order id, as the lost one's was, so that it takes the order's signals and updates and never runs beside another.
+ *
+ * An unpaid order is cancelled; that its Checkout Session was closed comes first, and a payment that had come is given
+ * back. A paid one is shipped, which is safe to do twice, unless Stripe says that its money was given back before.
+ */
+export async function recoverOrder({ orderId, fulfillmentRetryMs }: RecoverOrderInput): Promise<OrderLifecycleResult> {
+  const lost = await connectActivities().orders.readLostOrder(orderId);
+  if (lost === null) return { status: 'REFUSED' };
+  if (isTerminal(lost.status)) return { status: lost.status };
+  log.warn('An order is taken up whose workflow is gone', { status: lost.status });
+  const order = new Order(inputOf(orderId, lost, fulfillmentRetryMs), lost);
+  registerHandlers(order);
+  return CancellationScope.nonCancellable(async () => {
+    await takeUp(order, lost);
+    await drain(order);
+    return { status: must(order.status, 'the status of an order that was taken up') };
+  });
+}
+
+async function takeUp(order: Order, { status, lines, checkoutSessionId, paymentIntentId }: LostOrder): Promise<void> {
+  if (status === 'PENDING') {
+    // A session that Stripe may have made was never shown to anybody.
+    await order.end({ status: 'CANCELLED', detail: LOST });
+  } else if (status === 'WAITING_FOR_PAYMENT') {
+    const sessionId = must(checkoutSessionId, 'the Checkout Session of an order that waits for its payment');
+    order.inbox.push({ kind: 'cancel', request: { by: 'operator', reason: LOST } });
+    await collectPayment(order, lines, { sessionId, url: '', livemode: sessionId.startsWith('cs_live_') });
+  } else {
+    const paid = must(paymentIntentId, 'the payment of an order that is paid');
+    if (await order.activities.payment.isRefunded(paid)) await order.refund('The payment was given back in full.');
+    else await fulfill(order, lines);
+  }
+}
+
+/** What the order's own workflow began with, as far as it still matters. */
+function inputOf(orderId: string, lost: LostOrder, fulfillmentRetryMs: number): OrderLifecycleInput {
+  return {
+    orderId,
+    customerId: lost.customerId,
+    lines: lost.lines.map(({ itemId, quantity }) => ({ itemId, quantity })),
+    requestHash: lost.requestHash,
+    keyed: true,
+    traceId: lost.traceId,
+    traceparent: '',
+    successUrl: '',
+    cancelUrl: '',
+    // It is closed at once; a delayed payment that is under way is asked for twice a day at least.
+    paymentWindowMs: 3_600_000,
+    fulfillmentRetryMs,
+  };
+}
