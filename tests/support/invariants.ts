@@ -1,4 +1,9 @@
-import { type Client, type WorkflowExecutionDescription, WorkflowNotFoundError } from '@temporalio/client';
+import {
+  type Client,
+  type WorkflowExecutionDescription,
+  type WorkflowHandle,
+  WorkflowNotFoundError,
+} from '@temporalio/client';
 import type { Queryable } from '../../database/database.ts';
 import { canTransition, isTerminal, type OrderStatus, transitionEvent } from '../../domain/order-status.ts';
 import type { Ledger } from '../../stripe-sandbox/ledger.ts';
@@ -21,6 +26,8 @@ export type Witnesses = {
 
 type Row = {
   readonly orderId: string;
+  /** The workflow run that made the order. */
+  readonly runId: string;
   readonly customerId: string;
   readonly status: OrderStatus;
   readonly seq: number;
@@ -52,7 +59,7 @@ export async function findViolations(witnesses: Witnesses): Promise<string[]> {
 
 async function readRows(database: Queryable): Promise<Row[]> {
   const found = await database.query<Row>(`
-    SELECT o.order_id AS "orderId", o.customer_id AS "customerId", o.status, o.seq,
+    SELECT o.order_id AS "orderId", o.run_id AS "runId", o.customer_id AS "customerId", o.status, o.seq,
       o.total_amount_minor AS "totalAmountMinor", o.currency, r.state AS reservation,
       NOT EXISTS (
         (SELECT item_id, quantity FROM order_lines l WHERE l.order_id = o.order_id
@@ -173,9 +180,9 @@ function timelineViolations({ orderId, status, seq, timeline }: Row): string[] {
 }
 
 /** I4 and I6: an order waits for its customer in a running workflow, or has ended in a closed one that says the same. */
-async function workflowViolations(client: Client, { orderId, status, timeline }: Row): Promise<string[]> {
-  const handle = client.workflow.getHandle(orderId);
-  const workflow = await describe(client, orderId);
+async function workflowViolations(client: Client, { orderId, runId, status, timeline }: Row): Promise<string[]> {
+  const handle = client.workflow.getHandle(orderId, runId);
+  const workflow = await describe(handle);
   if (workflow === undefined) {
     return isTerminal(status) ? [] : [`I6: order ${orderId} is ${status} and has no workflow`];
   }
@@ -205,9 +212,9 @@ async function workflowViolations(client: Client, { orderId, status, timeline }:
   return problems;
 }
 
-async function describe(client: Client, workflowId: string): Promise<WorkflowExecutionDescription | undefined> {
+async function describe(handle: WorkflowHandle): Promise<WorkflowExecutionDescription | undefined> {
   try {
-    return await client.workflow.getHandle(workflowId).describe();
+    return await handle.describe();
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return undefined;
     throw error;
@@ -243,12 +250,16 @@ export function historyViolations(workflowId: string, history: unknown): string[
   });
 }
 
-/** I6: a request that was refused leaves no row and holds nothing. */
-export async function refusedViolations(database: Queryable, workflowIds: readonly string[]): Promise<string[]> {
+/** I6: a request that was refused leaves no row and holds nothing; another run may have made the order before. */
+export async function refusedViolations(
+  database: Queryable,
+  refused: readonly { readonly workflowId: string; readonly runId: string }[],
+): Promise<string[]> {
   const found = await database.query<{ order_id: string }>(
-    `SELECT order_id FROM orders WHERE order_id = ANY($1)
-      UNION SELECT order_id FROM reservations WHERE order_id = ANY($1) AND state = 'held'`,
-    [workflowIds],
+    `WITH refused AS (SELECT * FROM unnest($1::text[], $2::text[]) AS run (order_id, run_id))
+      SELECT order_id FROM orders JOIN refused USING (order_id, run_id)
+      UNION SELECT order_id FROM reservations JOIN refused USING (order_id, run_id) WHERE state = 'held'`,
+    [refused.map(({ workflowId }) => workflowId), refused.map(({ runId }) => runId)],
   );
   return found.rows.map(({ order_id }) => `I6: order ${order_id} was refused, and there is a row of it`);
 }

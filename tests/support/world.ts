@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import process from 'node:process';
-import { Client, type Connection } from '@temporalio/client';
+import { Client, type Connection, WorkflowNotFoundError } from '@temporalio/client';
 import { type NativeConnection, Worker } from '@temporalio/worker';
 import { expect, inject, vi } from 'vitest';
 import { createOrdersApi } from '../../api/orders-api.ts';
@@ -11,11 +11,10 @@ import { ORDER_STATUS_ATTRIBUTE } from '../../contracts/messages.ts';
 import type { OrderStatus } from '../../domain/order-status.ts';
 import { type Config, loadConfig } from '../../platform/config.ts';
 import { createLogger } from '../../platform/logger.ts';
-import { createMetrics, metricsPage } from '../../platform/metrics.ts';
 import { createStripe } from '../../platform/stripe.ts';
 import { startTelemetry } from '../../platform/telemetry.ts';
 import { connectTemporal } from '../../platform/temporal.ts';
-import { connectTemporalNative, installTemporalRuntime, type TemporalRuntime } from '../../platform/temporal-worker.ts';
+import { connectTemporalNative, installTemporalRuntime } from '../../platform/temporal-worker.ts';
 import { freePort } from '../../stack/ports.ts';
 import { createTestDatabase } from '../../stack/test-database.ts';
 import { createSandboxAdmin, type SandboxAdmin } from '../../stripe-sandbox/admin-client.ts';
@@ -35,19 +34,16 @@ export function newCustomer(): string {
 
 /** Long enough for a machine that does other things too; what waits this long has failed. */
 const PATIENCE_MS = 25_000;
+/** The server deletes a workflow some time after it is asked to. */
+const FORGET_MS = 120_000;
 
-let runtimeInstalled: Promise<TemporalRuntime> | undefined;
+let runtimeInstalled: Promise<unknown> | undefined;
 
 /**
  * The whole system with a database, task queues, ports and a Stripe of its own, in this process; PostgreSQL and Temporal
  * are those of the run. To be stopped with {@link World.stop}, which replays every history against the bundle.
- *
- * @param log where the log goes instead of the standard output; only the first world of a file has its workers' lines
  */
-export async function startWorld(
-  settings: Readonly<Record<string, string>> = {},
-  log?: { write: (line: string) => void },
-): Promise<World> {
+export async function startWorld(settings: Readonly<Record<string, string>> = {}): Promise<World> {
   const [apiPort, webhookPort, sandboxPort] = [await freePort(), await freePort(), await freePort()];
   const testDatabase = await createTestDatabase(inject('databaseUrl'));
   const config = loadConfig({
@@ -67,9 +63,10 @@ export async function startWorld(
     WEBHOOK_REQUESTS_PER_MINUTE: '100000',
     ...settings,
   });
-  const logger = createLogger(config, 'test', log);
+  const logger = createLogger(config, 'test');
   runtimeInstalled ??= installTemporalRuntime(logger);
-  const world = new World(config, logger, testDatabase, await runtimeInstalled);
+  await runtimeInstalled;
+  const world = new World(config, logger, testDatabase);
   await world.start();
   return world;
 }
@@ -79,8 +76,6 @@ export class World extends ShopClient {
   readonly database: Database;
   /** The witness of what money moved, and the way to script what Stripe does. */
   readonly stripe: SandboxAdmin;
-  readonly metrics = createMetrics();
-  readonly #runtime: TemporalRuntime;
   readonly #logger: ReturnType<typeof createLogger>;
   readonly #testDatabase: Awaited<ReturnType<typeof createTestDatabase>>;
   readonly #telemetry: ReturnType<typeof startTelemetry>;
@@ -94,13 +89,11 @@ export class World extends ShopClient {
     config: Config,
     logger: ReturnType<typeof createLogger>,
     testDatabase: Awaited<ReturnType<typeof createTestDatabase>>,
-    runtime: TemporalRuntime,
   ) {
     super(config.publicUrl);
     this.config = config;
     this.#logger = logger;
     this.#testDatabase = testDatabase;
-    this.#runtime = runtime;
     this.#telemetry = startTelemetry({ serviceName: 'test', config, logger });
     this.database = createDatabase({ ...config.database, name: 'test', onIdleError: () => undefined });
     this.stripe = createSandboxAdmin(config.stripeSandbox.url);
@@ -114,11 +107,6 @@ export class World extends ShopClient {
     return this.config.stripeSandbox.webhookUrl;
   }
 
-  /** What `/metrics` of a process with all parts would answer. */
-  async metricsText(): Promise<string> {
-    return metricsPage(this.metrics, () => this.#runtime.metrics()).text();
-  }
-
   async start(): Promise<void> {
     const { config } = this;
     const logger = this.#logger;
@@ -127,7 +115,7 @@ export class World extends ShopClient {
     const { namespace } = config.temporal;
     const { plugins } = this.#telemetry;
     this.#client = new Client({ connection: this.#connection, namespace, plugins });
-    const parts = { config, client: this.#client, database: this.database, checks: {}, metrics: this.metrics, logger };
+    const parts = { config, client: this.#client, database: this.database, checks: {}, logger };
     const api = await createOrdersApi(parts);
     await api.listen({ host: '127.0.0.1', port: config.api.port });
     const webhook = await createWebhookReceiver(parts);
@@ -211,12 +199,12 @@ export class World extends ShopClient {
     expect(await refusedViolations(this.database, await this.#refused(query))).toEqual([]);
   }
 
-  /** The ids of the requests that were refused. */
-  async #refused(query: string): Promise<string[]> {
+  /** The workflows whose request was refused. */
+  async #refused(query: string): Promise<{ workflowId: string; runId: string }[]> {
+    const refused: { workflowId: string; runId: string }[] = [];
     const workflows = this.client.workflow.list({ query: `${query} AND ${ORDER_STATUS_ATTRIBUTE} = 'REFUSED'` });
-    const ids: string[] = [];
-    for await (const { workflowId } of workflows) ids.push(workflowId);
-    return ids;
+    for await (const { workflowId, runId } of workflows) refused.push({ workflowId, runId });
+    return refused;
   }
 
   /** Makes an order of one pencil, or of these items. */
@@ -294,7 +282,10 @@ export class World extends ShopClient {
     const { namespace } = this.config.temporal;
     const { workflowService } = this.client;
     await workflowService.deleteWorkflowExecution({ namespace, workflowExecution: { workflowId } });
-    await this.until(() => expect(this.client.workflow.getHandle(workflowId).describe()).rejects.toThrow(/not found/));
+    await this.until(
+      () => expect(this.client.workflow.getHandle(workflowId).describe()).rejects.toThrow(WorkflowNotFoundError),
+      FORGET_MS,
+    );
   }
 
   /** Waits until the order's workflow has ended, and gives its result. */
