@@ -6,7 +6,7 @@ import { createSandboxAdmin, type SandboxAdmin } from './admin-client.ts';
 import { createStripeSandbox, type StripeSandbox, type StripeSandboxOptions } from './sandbox.ts';
 
 export const API_KEY = 'sk_test_of_the_tests';
-export const WEBHOOK_SECRET = 'whsec_of_the_tests';
+const WEBHOOK_SECRET = 'whsec_of_the_tests';
 export const SHOP = 'http://127.0.0.1:9';
 
 export type TestSandbox = { sandbox: StripeSandbox; url: string; stripe: Stripe; admin: SandboxAdmin };

@@ -82,7 +82,16 @@ test('it tries again by itself after a second', async () => {
   await vi.waitFor(async () => expect((await admin.deliveries())[0]?.status).toBe('delivered'), DEADLINE_MS);
 });
 
-test('events wait for an address, and for the next process', async () => {
+test('events wait until there is an address', async () => {
+  const receiver = await startReceiver();
+  const { stripe, admin } = await startSandbox();
+  await admin.pay((await stripe.checkout.sessions.create(orderParams())).id);
+  expect(receiver.events).toEqual([]);
+  await admin.setWebhook({ url: receiver.url });
+  await vi.waitFor(() => expect(receiver.types().toSorted()).toEqual(paid), DEADLINE_MS);
+});
+
+test('events wait for the next process', async () => {
   const file = stateFile();
   const first = await startSandbox({ stateFile: file });
   const { id } = await first.stripe.checkout.sessions.create(orderParams());

@@ -26,6 +26,8 @@ export class Webhooks {
   readonly #timers = new Map<string, NodeJS.Timeout>();
   readonly #running = new Set<Promise<unknown>>();
   readonly #closing = new AbortController();
+  /** Failed attempts of this process: a restart begins with the short delays again, as the receiver may have restarted too. */
+  readonly #failures = new Map<string, number>();
   #fresh: string[];
   /** Events whose delivery is due, in order. */
   readonly #queue = new Set<string>();
@@ -71,7 +73,9 @@ export class Webhooks {
     this.#fresh = [];
     for (const eventId of fresh) {
       const delivery = this.#options.store.get('deliveries', eventId);
-      if (delivery !== undefined) this.#schedule(eventId, delivery.nextAttemptAtMs - this.#options.now());
+      if (delivery === undefined) continue;
+      // What a former process tried is due now; what is new is due at once or, shuffled, a little later.
+      this.#schedule(eventId, delivery.attempts > 0 ? 0 : delivery.nextAttemptAtMs - this.#options.now());
     }
   }
 
@@ -146,7 +150,8 @@ export class Webhooks {
     if (this.#closing.signal.aborted && results.some((result) => typeof result === 'string')) return;
     const failed = results.find((result) => !taken(result));
     const attempts = before.attempts + 1;
-    const delayMs = RETRY_DELAYS_MS[Math.min(attempts, RETRY_DELAYS_MS.length) - 1] ?? 0;
+    const failures = this.#failures.get(eventId) ?? 0;
+    const delayMs = RETRY_DELAYS_MS[Math.min(failures, RETRY_DELAYS_MS.length - 1)] ?? 0;
     this.#put({
       ...before,
       status: failed === undefined ? 'delivered' : 'pending',
@@ -155,7 +160,10 @@ export class Webhooks {
       nextAttemptAtMs: now() + delayMs,
       copies: 1,
     });
-    if (failed !== undefined) {
+    if (failed === undefined) {
+      this.#failures.delete(eventId);
+    } else {
+      this.#failures.set(eventId, failures + 1);
       logger.info({ eventId, type: before.type, result: failed, attempts }, 'webhook not taken; it is sent again');
       this.#schedule(eventId, delayMs);
     }
