@@ -45,6 +45,7 @@ export function createSandboxProcess(context: AppContext): AppProcess {
     readyUrl: `${origin}/readyz`,
     layer: LAYERS.sandbox,
     environment: {
+      STRIPE_SANDBOX_URL: settings.urls.sandbox,
       STRIPE_SANDBOX_WEBHOOK_URL: settings.urls.webhook,
       STRIPE_SANDBOX_STATE_FILE: state.file('stripe-sandbox.json'),
     },
