@@ -11,10 +11,11 @@ import { ORDER_STATUS_ATTRIBUTE } from '../../contracts/messages.ts';
 import type { OrderStatus } from '../../domain/order-status.ts';
 import { type Config, loadConfig } from '../../platform/config.ts';
 import { createLogger } from '../../platform/logger.ts';
+import { createMetrics, metricsPage } from '../../platform/metrics.ts';
 import { createStripe } from '../../platform/stripe.ts';
 import { startTelemetry } from '../../platform/telemetry.ts';
 import { connectTemporal } from '../../platform/temporal.ts';
-import { connectTemporalNative, installTemporalRuntime } from '../../platform/temporal-worker.ts';
+import { connectTemporalNative, installTemporalRuntime, type TemporalRuntime } from '../../platform/temporal-worker.ts';
 import { freePort } from '../../stack/ports.ts';
 import { createTestDatabase } from '../../stack/test-database.ts';
 import { createSandboxAdmin, type SandboxAdmin } from '../../stripe-sandbox/admin-client.ts';
@@ -37,13 +38,18 @@ const PATIENCE_MS = 25_000;
 /** The server deletes a workflow some time after it is asked to. */
 const FORGET_MS = 120_000;
 
-let runtimeInstalled: Promise<unknown> | undefined;
+let runtimeInstalled: Promise<TemporalRuntime> | undefined;
 
 /**
  * The whole system with a database, task queues, ports and a Stripe of its own, in this process; PostgreSQL and Temporal
  * are those of the run. To be stopped with {@link World.stop}, which replays every history against the bundle.
+ *
+ * @param log where the log goes instead of the standard output; only the first world of a file has its workers' lines
  */
-export async function startWorld(settings: Readonly<Record<string, string>> = {}): Promise<World> {
+export async function startWorld(
+  settings: Readonly<Record<string, string>> = {},
+  log?: { write: (line: string) => void },
+): Promise<World> {
   const [apiPort, webhookPort, sandboxPort] = [await freePort(), await freePort(), await freePort()];
   const testDatabase = await createTestDatabase(inject('databaseUrl'));
   const config = loadConfig({
@@ -63,10 +69,9 @@ export async function startWorld(settings: Readonly<Record<string, string>> = {}
     WEBHOOK_REQUESTS_PER_MINUTE: '100000',
     ...settings,
   });
-  const logger = createLogger(config, 'test');
+  const logger = createLogger(config, 'test', log);
   runtimeInstalled ??= installTemporalRuntime(logger);
-  await runtimeInstalled;
-  const world = new World(config, logger, testDatabase);
+  const world = new World(config, logger, testDatabase, await runtimeInstalled);
   await world.start();
   return world;
 }
@@ -76,6 +81,8 @@ export class World extends ShopClient {
   readonly database: Database;
   /** The witness of what money moved, and the way to script what Stripe does. */
   readonly stripe: SandboxAdmin;
+  readonly metrics = createMetrics();
+  readonly #runtime: TemporalRuntime;
   readonly #logger: ReturnType<typeof createLogger>;
   readonly #testDatabase: Awaited<ReturnType<typeof createTestDatabase>>;
   readonly #telemetry: ReturnType<typeof startTelemetry>;
@@ -89,11 +96,13 @@ export class World extends ShopClient {
     config: Config,
     logger: ReturnType<typeof createLogger>,
     testDatabase: Awaited<ReturnType<typeof createTestDatabase>>,
+    runtime: TemporalRuntime,
   ) {
     super(config.publicUrl);
     this.config = config;
     this.#logger = logger;
     this.#testDatabase = testDatabase;
+    this.#runtime = runtime;
     this.#telemetry = startTelemetry({ serviceName: 'test', config, logger });
     this.database = createDatabase({ ...config.database, name: 'test', onIdleError: () => undefined });
     this.stripe = createSandboxAdmin(config.stripeSandbox.url);
@@ -107,6 +116,11 @@ export class World extends ShopClient {
     return this.config.stripeSandbox.webhookUrl;
   }
 
+  /** What `/metrics` of a process with all parts would answer. */
+  async metricsText(): Promise<string> {
+    return metricsPage(this.metrics, () => this.#runtime.metrics()).text();
+  }
+
   async start(): Promise<void> {
     const { config } = this;
     const logger = this.#logger;
@@ -115,7 +129,7 @@ export class World extends ShopClient {
     const { namespace } = config.temporal;
     const { plugins } = this.#telemetry;
     this.#client = new Client({ connection: this.#connection, namespace, plugins });
-    const parts = { config, client: this.#client, database: this.database, checks: {}, logger };
+    const parts = { config, client: this.#client, database: this.database, checks: {}, metrics: this.metrics, logger };
     const api = await createOrdersApi(parts);
     await api.listen({ host: '127.0.0.1', port: config.api.port });
     const webhook = await createWebhookReceiver(parts);
