@@ -30,7 +30,13 @@ export async function installTemporalRuntime(logger: Logger): Promise<TemporalRu
       logging: { filter: { core: 'WARN', other: 'ERROR' }, forward: {} },
       metrics: {
         attachServiceName: false,
-        prometheus: { bindAddress, countersTotalSuffix: true, unitSuffix: true, useSecondsForDurations: true },
+        prometheus: {
+          bindAddress,
+          countersTotalSuffix: true,
+          unitSuffix: true,
+          useSecondsForDurations: true,
+          histogramBucketOverrides: { order_paid_to_finished: FULFILLMENT_BUCKETS_SECONDS },
+        },
       },
     },
   });
@@ -53,6 +59,9 @@ export async function connectTemporalNative(
 ): Promise<NativeConnection> {
   return untilConnected(config, options, () => NativeConnection.connect(config.temporal.connection));
 }
+
+/** From the built-in warehouse, which takes milliseconds, to a service that is away for days. */
+const FULFILLMENT_BUCKETS_SECONDS = [0.1, 0.5, 1, 5, 30, 60, 300, 900, 3600, 14_400, 86_400, 259_200];
 
 /** What the SDK warns of at each start of a worker for one kind of task, which is what we want. */
 const EXPECTED_WARNING = /^No (?:workflows|activities|Nexus services) registered/;

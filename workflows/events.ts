@@ -26,7 +26,7 @@ export function reportDecline(code: string): void {
 /** How long a paid order took until it was finished, in milliseconds. */
 export function reportFulfillmentTime(durationMs: number): void {
   metricMeter
-    .createHistogram('order_paid_to_finished', 'float', 's', 'From the payment to the end of fulfillment, in seconds')
+    .createHistogram('order_paid_to_finished', 'float', 'seconds', 'From the payment to the end of fulfillment')
     .record(durationMs / 1000);
 }
 
