@@ -23,11 +23,17 @@ test('new warnings and errors are shown once, with their cause and order; nothin
     });
     appendFileSync(logFile, `not JSON\n${logLine('info', 'fine')}${logLine('warn', 'Stripe is slow')}`);
     const err = { message: 'refused\nat line 1', stack: '…' };
-    const [first, second] = [logLine('error', 'No database', { err, orderId: '68ce' }), logLine('warn', 'last')];
-    appendFileSync(logFile, first.slice(0, 9));
-    appendFileSync(logFile, first.slice(9) + second);
+    const line = logLine('error', 'No database', { err, orderId: '68ce' });
+    // When the warning is shown, the half line behind it has been read too.
+    appendFileSync(logFile, logLine('warn', 'half follows') + line.slice(0, 9));
+    await vi.waitFor(() => expect(shown).toHaveLength(2), { timeout: 5000 });
+    appendFileSync(logFile, line.slice(9));
     await vi.waitFor(() => expect(shown).toHaveLength(3), { timeout: 5000 });
-    expect(shown).toEqual(['Workers: Stripe is slow', 'Workers: No database: refused (order 68ce)', 'Workers: last']);
+    expect(shown).toEqual([
+      'Workers: Stripe is slow',
+      'Workers: half follows',
+      'Workers: No database: refused (order 68ce)',
+    ]);
   } finally {
     ended.abort();
     await tail;
