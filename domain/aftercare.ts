@@ -14,7 +14,7 @@ export type EndedOrder = {
 export type AfterTheEnd =
   | { readonly kind: 'session'; readonly session: CheckoutSession }
   | { readonly kind: 'declined' }
-  | ({ readonly kind: 'dispute'; readonly status: string; readonly reason: string } & Money)
+  | ({ readonly kind: 'dispute'; readonly type: string; readonly status: string; readonly reason: string } & Money)
   | ({ readonly kind: 'refundFailed'; readonly reason: string } & Money);
 
 export type AftercareStep =
@@ -31,14 +31,7 @@ export function decideAftercare(order: EndedOrder, event: AfterTheEnd): Aftercar
     case 'session':
       return settleLatePayment(order, event.session);
     case 'dispute':
-      return {
-        do: 'note',
-        alarm: true,
-        note: {
-          event: 'payment.disputed',
-          detail: `The payment of ${formatMoney(event)} is disputed at the bank (${event.reason}); the dispute is ${describe(event.status)}.`,
-        },
-      };
+      return { do: 'note', alarm: NEEDS_PEOPLE.has(event.type), note: noteDispute(event) };
     case 'refundFailed':
       return {
         do: 'note',
@@ -50,6 +43,28 @@ export function decideAftercare(order: EndedOrder, event: AfterTheEnd): Aftercar
       };
     default:
       return unreachable(event);
+  }
+}
+
+/** The bank waits for the shop's evidence, or has decided. */
+const NEEDS_PEOPLE: ReadonlySet<string> = new Set(['charge.dispute.created', 'charge.dispute.closed']);
+
+function noteDispute(dispute: Extract<AfterTheEnd, { kind: 'dispute' }>): Note {
+  const amount = formatMoney(dispute);
+  switch (dispute.type) {
+    case 'charge.dispute.created':
+      return {
+        event: 'payment.disputed',
+        detail: `The payment of ${amount} is disputed at the bank: ${describe(dispute.reason)}.`,
+      };
+    case 'charge.dispute.funds_withdrawn':
+      return { event: 'dispute.funds_withdrawn', detail: `The bank has taken ${amount} back while the dispute lasts.` };
+    case 'charge.dispute.funds_reinstated':
+      return { event: 'dispute.funds_reinstated', detail: `The bank has returned ${amount} to the shop.` };
+    case 'charge.dispute.closed':
+      return { event: 'dispute.closed', detail: `The dispute over ${amount} has ended: ${describe(dispute.status)}.` };
+    default:
+      return { event: 'dispute.updated', detail: `The dispute over ${amount} is now: ${describe(dispute.status)}.` };
   }
 }
 

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { OrderRecord } from '../database/orders.ts';
 import { PENCIL, startWorld, type World } from './support/world.ts';
 
@@ -68,10 +68,27 @@ describe('refunds and disputes after the end', () => {
     await world.stripe.closeDispute(id, 'lost');
     const order = await world.until(async () => {
       const read = await world.order(orderId);
-      expect(read.timeline.at(-1)?.detail).toContain('lost');
+      expect(read.timeline.at(-1)).toMatchObject({ event: 'dispute.closed', detail: expect.stringContaining('lost') });
       return read;
     });
     expect(order.status).toBe('FINISHED');
+  });
+
+  test('a dispute in the very moment in which the workflow ends is not lost, and moves nothing', async () => {
+    for (let round = 0; round < 8; round += 1) {
+      const { orderId, ...order } = await world.orderWaitingForPayment();
+      await world.pay({ orderId, ...order });
+      const [charge] = (await world.stripe.ledger(orderId)).charges;
+      // The row is written from within the workflow task that then ends the workflow.
+      await vi.waitUntil(async () => (await world.order(orderId)).status === 'FINISHED', {
+        interval: 1,
+        timeout: 20_000,
+      });
+      await world.stripe.openDispute(charge?.id ?? '');
+      await world.untilEvent(orderId, 'payment.disputed');
+      expect(await world.workflowResult(orderId)).toEqual({ status: 'FINISHED' });
+      expect((await world.order(orderId)).status).toBe('FINISHED');
+    }
   });
 
   test('an order that was never paid has nothing to refund', async () => {

@@ -1,9 +1,10 @@
-import { CancellationScope, condition, log, TemporalFailure } from '@temporalio/workflow';
+import { CancellationScope, log, TemporalFailure } from '@temporalio/workflow';
 import type { FulfillmentResult, RefundRequest } from '../contracts/messages.ts';
 import type { OrderLine } from '../domain/order-lines.ts';
 import { alarm } from './events.ts';
 import type { Message } from './messages.ts';
 import type { Order } from './order.ts';
+import { WatchedStep } from './watched-step.ts';
 
 /**
  * PAID → FINISHED; or REFUNDED where the order cannot be shipped, was cancelled just before, or an operator wants the
@@ -41,21 +42,14 @@ async function ship(
   service: ReturnType<Order['activities']['fulfillmentLater']>,
 ): Promise<Shipping> {
   const scope = new CancellationScope();
-  const shipping = scope.run(() => service.fulfillOrder({ orderId: order.input.orderId, lines }));
-  let settled = false;
-  const settle = () => {
-    settled = true;
-  };
-  shipping.then(settle, settle);
+  const shipping = new WatchedStep(scope.run(() => service.fulfillOrder({ orderId: order.input.orderId, lines })));
   let wanted: RefundRequest | undefined;
-  while (!settled && wanted === undefined) {
-    await condition(() => settled || !order.inbox.isEmpty);
-    // What has resolved goes first: its transition is written before the inbox is read.
-    if (!settled) wanted = await receive(order, order.inbox.poll());
+  while (wanted === undefined && !(await shipping.settledBefore(() => !order.inbox.isEmpty))) {
+    wanted = await receive(order, order.inbox.poll());
   }
-  if (!settled) scope.cancel();
+  if (wanted !== undefined) scope.cancel();
   try {
-    return await shipping;
+    return await shipping.result;
   } catch (error) {
     if (!(error instanceof TemporalFailure)) throw error;
     return wanted === undefined ? 'unreachable' : { wanted };

@@ -1,9 +1,11 @@
 import { ActivityFailure, log, setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
 import { defineSearchAttributeKey } from '@temporalio/common';
+import { TIMELINE_CONFLICT } from '../contracts/failures.ts';
 import { ORDER_STATUS_ATTRIBUTE, type TimelineEntry } from '../contracts/messages.ts';
 import type { OrderLine } from '../domain/order-lines.ts';
 import { canTransition, type OrderStatus, transitionEvent } from '../domain/order-status.ts';
 import type { Activities } from './activities.ts';
+import { failedWith } from './failed-with.ts';
 import { reportEvent, reportFulfillmentTime, reportRefusal } from './events.ts';
 
 const orderStatusKey = defineSearchAttributeKey(ORDER_STATUS_ATTRIBUTE, 'KEYWORD');
@@ -101,8 +103,19 @@ export class Journal {
       await write(this.#activities.localOrders);
     } catch (error) {
       if (!(error instanceof ActivityFailure)) throw error;
+      if (failedWith(error, TIMELINE_CONFLICT)) throw conflict(error);
       log.warn('The row could not be written at once; an activity goes on trying', { status: this.#status });
-      await write(this.#activities.orders);
+      await write(this.#activities.orders).catch((failure: unknown) => {
+        throw failedWith(failure, TIMELINE_CONFLICT) ? conflict(failure) : failure;
+      });
     }
   }
+}
+
+/**
+ * The row says otherwise than this workflow: a bug, which fails the workflow task until it is mended. It is no reason to
+ * undo anything, since which of the two is right is not known here.
+ */
+function conflict(cause: ActivityFailure): Error {
+  return new Error(cause.cause?.message ?? cause.message, { cause });
 }

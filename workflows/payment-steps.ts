@@ -1,4 +1,4 @@
-import { CancellationScope, condition, log, sleep, TemporalFailure } from '@temporalio/workflow';
+import { CancellationScope, log, sleep, TemporalFailure } from '@temporalio/workflow';
 import type { CreatedCheckoutSession } from '../activities/payment.ts';
 import { STRIPE_REFUSED } from '../contracts/failures.ts';
 import type { StripeEvent } from '../contracts/messages.ts';
@@ -15,9 +15,11 @@ import {
 } from '../domain/payment.ts';
 import { alarm } from './events.ts';
 import { CREATE_PAYMENT_FOR_MS } from './activities.ts';
+import { failedWith } from './failed-with.ts';
 import type { Message } from './messages.ts';
 import type { Order } from './order.ts';
-import { failedWith, withGenerations } from './refund.ts';
+import { withGenerations } from './refund.ts';
+import { WatchedStep } from './watched-step.ts';
 
 /** How long it takes at most until a delayed payment is asked for again, in case the event of its result was lost. */
 const MAX_CHECK_INTERVAL_MS = 12 * 3_600_000;
@@ -30,22 +32,19 @@ export async function requestPayment(
   const { orderId, successUrl, cancelUrl, traceparent } = order.input;
   const scope = new CancellationScope();
   const request = { orderId, lines, successUrl, cancelUrl, traceparent };
-  const creating = scope.run(() =>
-    withGenerations((generation) => order.activities.paymentRequest.createCheckoutSession({ ...request, generation }), {
-      giveUpAfterMs: CREATE_PAYMENT_FOR_MS,
-    }),
+  const creating = new WatchedStep(
+    scope.run(() =>
+      withGenerations(
+        (generation) => order.activities.paymentRequest.createCheckoutSession({ ...request, generation }),
+        { giveUpAfterMs: CREATE_PAYMENT_FOR_MS },
+      ),
+    ),
   );
-  let settled = false;
-  const settle = () => {
-    settled = true;
-  };
-  creating.then(settle, settle);
-  await condition(() => settled || order.cancelRequest !== undefined);
   // A cancel does not wait for a Stripe that is away. It only stops the activity: whether a link was made is the
-  // activity's to say, so that the step ends the same way when a crashed worker's task is done again.
-  if (!settled) scope.cancel();
+  // activity's to say.
+  if (!(await creating.settledBefore(() => order.cancelRequest !== undefined))) scope.cancel();
   try {
-    const session = await creating;
+    const session = await creating.result;
     await order.journal.transition(
       'WAITING_FOR_PAYMENT',
       'The payment link is ready; the order waits for its payment.',

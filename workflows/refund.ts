@@ -1,11 +1,7 @@
-import { ActivityFailure, ApplicationFailure, log, sleep } from '@temporalio/workflow';
+import { log, sleep } from '@temporalio/workflow';
 import { STRIPE_KEPT_FAILURE } from '../contracts/failures.ts';
 import type { Activities } from './activities.ts';
-
-/** Whether an activity failed for good with this type of failure. */
-export function failedWith(error: unknown, type: string): error is ActivityFailure {
-  return error instanceof ActivityFailure && error.cause instanceof ApplicationFailure && error.cause.type === type;
-}
+import { failedWith } from './failed-with.ts';
 
 /** The pause before the next key doubles from this, so that hours of failures stay a short history. */
 const FIRST_PAUSE_MS = 1_000;
