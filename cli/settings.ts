@@ -8,6 +8,8 @@ export type CliSettings = {
   readonly config: Config;
   /** Where the addresses of a running `npm start` were found; undefined where none runs. */
   readonly stackFile: string | undefined;
+  /** A running `npm start` works with a real Stripe whose key this command was not told. */
+  readonly stripeKeyIsElsewhere: boolean;
 };
 
 /**
@@ -23,9 +25,12 @@ export function loadCliSettings(environment?: Readonly<Record<string, string | u
   const stackFile = resolve(PROJECT_FOLDER, env.STATE_DIR, CONNECTIONS_FILE);
   const stack = readStackFile(stackFile);
   const settings = { ...stack, ...Object.fromEntries(Object.entries(given).filter(([, value]) => value)) };
-  // `npm start` was told of a Stripe that this shell may not have been told of; then the sandbox is not meant.
-  if (isGiven('STRIPE_KEY') || isGiven('STRIPE_ENDPOINT_SECRET')) delete settings['STRIPE_SANDBOX_URL'];
-  return { config: loadConfig(settings), stackFile: stack === undefined ? undefined : stackFile };
+  const isStripeGiven = isGiven('STRIPE_KEY') || isGiven('STRIPE_ENDPOINT_SECRET') || isGiven('STRIPE_SANDBOX_URL');
+  return {
+    config: loadConfig(settings),
+    stackFile: stack === undefined ? undefined : stackFile,
+    stripeKeyIsElsewhere: stack !== undefined && stack['STRIPE_SANDBOX_URL'] === undefined && !isStripeGiven,
+  };
 }
 
 function readStackFile(file: string): Record<string, string | undefined> | undefined {

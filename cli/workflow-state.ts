@@ -11,6 +11,8 @@ export type WorkflowState =
       /** `RUNNING`, or how it ended: `COMPLETED`, `FAILED`, `TERMINATED`, `CANCELED`, `TIMED_OUT`. */
       readonly status: string;
       readonly pending: readonly PendingStep[];
+      /** How often its code has failed in a row at the same place; more than a few times is a bug. */
+      readonly taskAttempt: number;
     }
   /** Temporal has none: it forgets closed workflows after its retention. */
   | { readonly found: false }
@@ -26,7 +28,7 @@ export async function describeWorkflow(context: Context, workflowId: string): Pr
       attempt: activity.attempt ?? 1,
       failure: activity.lastFailure?.message ?? null,
     }));
-    return { found: true, status: status.name, pending };
+    return { found: true, status: status.name, pending, taskAttempt: raw.pendingWorkflowTask?.attempt ?? 0 };
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return { found: false };
     return { found: 'unknown', problem: reasonOf(error) };

@@ -18,14 +18,7 @@ export class SearchAttributeError extends Error {
  * @throws SearchAttributeError where they are missing and can't be registered, as in Temporal Cloud, or have another type
  */
 export async function ensureSearchAttributes(connection: TemporalConnection, namespace: string): Promise<void> {
-  const present = await listSearchAttributes(connection, namespace);
-  const wrong = NAMES.filter((name) => present.has(name) && present.get(name) !== KEYWORD);
-  if (wrong.length > 0) {
-    throw new SearchAttributeError(
-      `Temporal's namespace ${namespace} has ${wrong.join(' and ')} as another type than Keyword. Use another namespace, or remove it with: temporal operator search-attribute remove --namespace ${namespace} --name ${wrong.join(' --name ')}`,
-    );
-  }
-  const missing = NAMES.filter((name) => !present.has(name));
+  const missing = await missingSearchAttributes(connection, namespace);
   if (missing.length === 0) {
     return;
   }
@@ -45,6 +38,22 @@ export async function ensureSearchAttributes(connection: TemporalConnection, nam
     }
     throw error;
   }
+}
+
+/**
+ * Gives those of the two search attributes that the namespace lacks; changes nothing.
+ *
+ * @throws SearchAttributeError where one is there with another type
+ */
+export async function missingSearchAttributes(connection: TemporalConnection, namespace: string): Promise<string[]> {
+  const present = await listSearchAttributes(connection, namespace);
+  const wrong = NAMES.filter((name) => present.has(name) && present.get(name) !== KEYWORD);
+  if (wrong.length > 0) {
+    throw new SearchAttributeError(
+      `Temporal's namespace ${namespace} has ${wrong.join(' and ')} as another type than Keyword. Use another namespace, or remove it with: temporal operator search-attribute remove --namespace ${namespace} --name ${wrong.join(' --name ')}`,
+    );
+  }
+  return NAMES.filter((name) => !present.has(name));
 }
 
 /** The namespace's own search attributes with their types, by name. */

@@ -5,7 +5,10 @@ const TASK_QUEUE_TYPES = { workflow: 1, activity: 2 } as const;
 
 export type TaskQueueKind = keyof typeof TASK_QUEUE_TYPES;
 
-/** Gives the workers that have polled a task queue in the last minutes, by the identity that they give themselves. */
+/** A worker that is there asks for work at least once a minute; the server remembers one that is gone for minutes. */
+const LAST_SEEN_MS = 90_000;
+
+/** Gives the workers that poll a task queue, by the identity that they give themselves. */
 export async function listPollers(
   connection: TemporalConnection,
   namespace: string,
@@ -17,5 +20,7 @@ export async function listPollers(
     taskQueue: { name: taskQueue },
     taskQueueType: TASK_QUEUE_TYPES[kind],
   });
-  return (described.pollers ?? []).map(({ identity }) => identity ?? '');
+  return (described.pollers ?? [])
+    .filter(({ lastAccessTime }) => Number(lastAccessTime?.seconds ?? 0) * 1000 > Date.now() - LAST_SEEN_MS)
+    .map(({ identity }) => identity ?? '');
 }

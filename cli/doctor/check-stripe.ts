@@ -1,0 +1,165 @@
+import { Stripe } from 'stripe';
+import { stripeEventTypes } from '../../contracts/messages.ts';
+import type { Context } from '../context.ts';
+import { reasonOf } from '../errors.ts';
+import { attempt, type Finding, ok, problem, warning } from './finding.ts';
+
+const STRIPE = 'Stripe';
+const WEBHOOK = 'Webhook';
+const UNDELIVERED_SINCE_MS = 3 * 24 * 3_600_000;
+/** An event is on its way for a moment. */
+const ON_ITS_WAY_MS = 60_000;
+const TIMEOUT_MS = 5000;
+/** Stripe's most in one page. */
+const PAGE = 100;
+
+/** Stripe takes our key, and its events arrive. */
+export async function checkStripe(context: Context): Promise<readonly Finding[]> {
+  const { stripe, settings } = context;
+  const { sandboxUrl, livemode } = settings.config.stripe;
+  if (settings.stripeKeyIsElsewhere) {
+    return [
+      warning(
+        STRIPE,
+        '`npm start` runs with a STRIPE_KEY that is not set here, so Stripe was not asked',
+        'Set STRIPE_KEY and STRIPE_ENDPOINT_SECRET here too, or write them into .env.',
+      ),
+    ];
+  }
+  const mend =
+    sandboxUrl === undefined
+      ? 'Check STRIPE_KEY at https://dashboard.stripe.com/apikeys, and that this machine may reach api.stripe.com.'
+      : `The local sandbox was looked for at ${sandboxUrl}. Start it (\`npm start\` does), or set STRIPE_KEY.`;
+  return attempt(STRIPE, mend, async () => {
+    await stripe.checkout.sessions.list({ limit: 1 });
+    const mode = livemode ? 'live: it moves real money' : 'test mode';
+    return [
+      ok(STRIPE, sandboxUrl === undefined ? `takes the key (${mode})` : `the local sandbox answers at ${sandboxUrl}`),
+      ...(await checkUndelivered(stripe)),
+      ...(sandboxUrl === undefined ? await checkEndpoints(stripe) : []),
+    ];
+  });
+}
+
+/** Events of orders that Stripe could not deliver: the receiver is away, or refuses them. */
+async function checkUndelivered(stripe: Stripe): Promise<readonly Finding[]> {
+  const now = Date.now();
+  const events = await stripe.events.list({
+    delivery_success: false,
+    types: [...stripeEventTypes],
+    created: { gte: seconds(now - UNDELIVERED_SINCE_MS), lte: seconds(now - ON_ITS_WAY_MS) },
+    limit: PAGE,
+  });
+  if (events.data.length === 0) return [];
+  const count = events.has_more ? `more than ${PAGE}` : String(events.data.length);
+  return [
+    problem(
+      WEBHOOK,
+      `Stripe could not deliver ${count} events of the last days`,
+      "Check that the receiver can be reached from Stripe, and that STRIPE_ENDPOINT_SECRET is the endpoint's. Stripe goes on trying for three days.",
+    ),
+  ];
+}
+
+/** The webhook endpoints of the real Stripe's account send what orders act on. */
+async function checkEndpoints(stripe: Stripe): Promise<readonly Finding[]> {
+  try {
+    const endpoints = await stripe.webhookEndpoints.list({ limit: PAGE });
+    const enabled = endpoints.data.filter(({ status }) => status === 'enabled');
+    if (enabled.length === 0) {
+      return [
+        warning(
+          WEBHOOK,
+          'No webhook endpoint is registered at Stripe',
+          'With `stripe listen --forward-to localhost:8301/webhook` that is right; else register one.',
+        ),
+      ];
+    }
+    const missing = missingEvents(enabled.map(({ enabled_events: events }) => events));
+    if (missing.length === 0) return [];
+    return [
+      problem(WEBHOOK, `No endpoint at Stripe sends ${missing.join(', ')}`, "Add them to the endpoint's events."),
+    ];
+  } catch (error) {
+    // A restricted key need not read them.
+    if (error instanceof Stripe.errors.StripePermissionError) return [];
+    throw error;
+  }
+}
+
+/** Of the events that orders act on, those that the fullest of the endpoints does not send. */
+export function missingEvents(endpoints: readonly (readonly string[])[]): string[] {
+  const lists = endpoints.map((events) =>
+    events.includes('*') ? [] : stripeEventTypes.filter((type) => !events.includes(type)),
+  );
+  return lists.toSorted((left, right) => left.length - right.length)[0] ?? [];
+}
+
+/** The receiver runs, and with the secret of these settings: it takes an event that means nothing to orders. */
+export async function checkWebhook({ settings }: Context): Promise<readonly Finding[]> {
+  const { webhookUrl } = settings.config.stripeSandbox;
+  const [secret = ''] = settings.config.stripe.endpointSecrets;
+  const payload = JSON.stringify({
+    id: 'evt_doctor',
+    object: 'event',
+    type: 'order_backend.doctor',
+    livemode: settings.config.stripe.livemode,
+    created: seconds(Date.now()),
+    data: { object: {} },
+  });
+  const signature = Stripe.webhooks.generateTestHeaderString({ payload, secret });
+  const away = `The receiver was looked for at ${webhookUrl}. Start api/webhook.main.ts, or run the doctor where it can be reached.`;
+  if (settings.stripeKeyIsElsewhere) return [];
+  return attempt(WEBHOOK, away, async () => {
+    const response = await fetch(webhookUrl, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'stripe-signature': signature },
+      body: payload,
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    });
+    if (response.ok) return [ok(WEBHOOK, `${webhookUrl} takes what is signed with STRIPE_ENDPOINT_SECRET`)];
+    if (response.status !== 400) throw new Error(`${webhookUrl} answers ${response.status}`);
+    return [
+      problem(
+        WEBHOOK,
+        `${webhookUrl} refuses what is signed with STRIPE_ENDPOINT_SECRET: it runs with another one`,
+        'Start the receiver with the same STRIPE_ENDPOINT_SECRET as here. `stripe listen --print-secret` prints that of `stripe listen`.',
+      ),
+    ];
+  });
+}
+
+/** The orders API is ready, and traces arrive where they are sent. */
+export async function checkServices({ settings: { config } }: Context): Promise<readonly Finding[]> {
+  const api = `${config.publicUrl}/readyz`;
+  const zipkin = config.telemetry.zipkinUrl;
+  const findings = await Promise.all([
+    attempt('Orders API', `Start api/orders-api.main.ts, or set PUBLIC_URL to where it is.`, async () => {
+      await answers(api);
+      return [ok('Orders API', `is ready at ${config.publicUrl}`)];
+    }),
+    zipkin === undefined
+      ? [ok('Zipkin', 'no traces are sent to one (ZIPKIN_URL is not set)')]
+      : answers(`${zipkin}/health`).then(
+          () => [ok('Zipkin', `answers at ${zipkin}`)],
+          (error: unknown) => [
+            warning(
+              'Zipkin',
+              reasonOf(error),
+              `Orders go on without it, and their traces are lost. Start it at ${zipkin}.`,
+            ),
+          ],
+        ),
+  ]);
+  return findings.flat();
+}
+
+async function answers(url: string): Promise<void> {
+  const response = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS) });
+  if (!response.ok) throw new Error(`${url} answers ${response.status} ${(await response.text()).slice(0, 200)}`);
+  await response.body?.cancel();
+}
+
+function seconds(milliseconds: number): number {
+  return Math.floor(milliseconds / 1000);
+}

@@ -1,0 +1,83 @@
+import { type Client, isGrpcDeadlineError, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
+import { defineSearchAttributeKey, SearchAttributeType, TypedSearchAttributes } from '@temporalio/common';
+import {
+  CUSTOMER_ID_ATTRIBUTE,
+  ORDER_STATUS_ATTRIBUTE,
+  type OrderLifecycleResult,
+  RECOVER_ORDER,
+  type RecoverOrderInput,
+  taskQueues,
+} from '../../contracts/messages.ts';
+import { listOpenOrders, listStrayStock } from '../../database/order-list.ts';
+import { giveBackStock } from '../../database/stock.ts';
+import type { Context } from '../context.ts';
+import { reasonOf } from '../errors.ts';
+import { describeWorkflow } from '../workflow-state.ts';
+import { findLostOrders, listRunning, type LostOrder } from './check-orders.ts';
+import { isOld } from './check-stock.ts';
+import { type Finding, ok, problem, warning } from './finding.ts';
+
+const ABOUT = 'Repair';
+/** How long one order is waited for; its workflow goes on after it. */
+const WAIT_MS = 20_000;
+
+/** Has every order looked after whose workflow is gone, and gives back stock that is held for orders that never were. */
+export async function repair(context: Context): Promise<Finding[]> {
+  const client = await context.temporal();
+  const running = await listRunning(context, client);
+  const lost = await findLostOrders(context, await listOpenOrders(context.database), new Set(running.keys()));
+  const findings: Finding[] = [];
+  for (const order of lost) findings.push(await recover(context, client, order));
+  findings.push(...(await releaseStrayStock(context)));
+  return findings.length > 0 ? findings : [ok(ABOUT, 'there was nothing to repair')];
+}
+
+async function recover(context: Context, client: Client, order: LostOrder): Promise<Finding> {
+  const { orderId, customerId, status } = order;
+  const { temporal, fulfillmentRetryMs } = context.settings.config;
+  try {
+    const handle = await client.workflow.start<(input: RecoverOrderInput) => Promise<OrderLifecycleResult>>(
+      RECOVER_ORDER,
+      {
+        // The order's own id: Temporal then sees to it that nothing else looks after the order meanwhile.
+        workflowId: orderId,
+        workflowIdConflictPolicy: 'FAIL',
+        workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+        taskQueue: taskQueues(temporal.taskQueuePrefix).orders,
+        args: [{ orderId, fulfillmentRetryMs }],
+        typedSearchAttributes: new TypedSearchAttributes([
+          { key: defineSearchAttributeKey(ORDER_STATUS_ATTRIBUTE, SearchAttributeType.KEYWORD), value: status },
+          { key: defineSearchAttributeKey(CUSTOMER_ID_ATTRIBUTE, SearchAttributeType.KEYWORD), value: customerId },
+        ]),
+        staticSummary: `Order ${orderId}, taken up again by the doctor`,
+      },
+    );
+    const result = await client.withDeadline(Date.now() + WAIT_MS, () => handle.result());
+    return ok(ABOUT, `Order ${orderId} was ${status}, and is ${result.status} now`);
+  } catch (error) {
+    if (error instanceof WorkflowExecutionAlreadyStartedError) {
+      return ok(ABOUT, `Order ${orderId} has a workflow again`);
+    }
+    if (isGrpcDeadlineError(error)) {
+      const mend = `\`npm run cli -- order show ${orderId}\` tells how it goes on.`;
+      return warning(ABOUT, `Order ${orderId} is looked after again, and not at its end yet`, mend, [orderId]);
+    }
+    const mend = 'See docs/operations.md, "An order is stuck".';
+    return problem(ABOUT, `Order ${orderId} could not be repaired: ${reasonOf(error)}`, mend, [orderId]);
+  }
+}
+
+/** An order that never was has no row, so that nothing else will give its stock back once its workflow is gone. */
+async function releaseStrayStock(context: Context): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  const stray = await listStrayStock(context.database);
+  for (const held of stray.filter((candidate) => candidate.status === null && isOld(candidate))) {
+    const workflow = await describeWorkflow(context, held.orderId);
+    if (workflow.found === 'unknown' || (workflow.found && workflow.status === 'RUNNING')) continue;
+    await giveBackStock(context.database, held);
+    findings.push(
+      ok(ABOUT, `${held.pieces} pieces were held for ${held.orderId}, which never was an order; they are back`),
+    );
+  }
+  return findings;
+}
