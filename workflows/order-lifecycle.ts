@@ -1,5 +1,6 @@
 import {
   allHandlersFinished,
+  ApplicationFailure,
   CancellationScope,
   condition,
   setHandler,
@@ -43,15 +44,16 @@ export function registerHandlers(order: Order): void {
   let returnChecks = 0;
 
   setHandler(createUpdate, async () => {
-    await condition(() => order.created !== undefined);
+    await always(() => order.created !== undefined);
     return must(order.created, 'the result of the create');
   });
   setHandler(
     cancelUpdate,
     async (request) => {
       order.inbox.push({ kind: 'cancel', request });
-      await condition(() => order.ended);
-      return { status: must(order.status, 'the status of an order that has ended') };
+      await always(() => order.ended);
+      if (order.status === undefined) throw ApplicationFailure.nonRetryable(`Order ${order.input.orderId} was refused`);
+      return { status: order.status };
     },
     { validator: (_request: CancelRequest) => refuseLateCancel(order) },
   );
@@ -59,7 +61,7 @@ export function registerHandlers(order: Order): void {
     refundUpdate,
     async (request) => {
       order.inbox.push({ kind: 'refund', request });
-      await condition(() => order.ended);
+      await always(() => order.ended);
       return order.trackingNumber === undefined
         ? { outcome: 'refunded' }
         : { outcome: 'shipped', trackingNumber: order.trackingNumber };
@@ -76,13 +78,20 @@ export function registerHandlers(order: Order): void {
   setHandler(customerReturnedSignal, async () => {
     if (returnChecks >= MAX_RETURN_CHECKS || order.status !== 'WAITING_FOR_PAYMENT') return;
     returnChecks += 1;
-    const answered = await condition(() => order.status !== 'WAITING_FOR_PAYMENT', RETURN_CHECK_DELAY_MS);
+    const answered = await CancellationScope.nonCancellable(() =>
+      condition(() => order.status !== 'WAITING_FOR_PAYMENT', RETURN_CHECK_DELAY_MS),
+    );
     if (!answered) order.inbox.push({ kind: 'checkDue' });
   });
   // Temporal's own Cancel is an operator's wish like any other, and nothing is torn in the middle.
   CancellationScope.current().cancelRequested.catch(() => {
     order.inbox.push({ kind: 'cancel', request: { by: 'operator', reason: 'The shop cancelled the order.' } });
   });
+}
+
+/** Waits on when the workflow is cancelled: Temporal's Cancel is a message like any other, and who asked gets an answer. */
+async function always(holds: () => boolean): Promise<void> {
+  await CancellationScope.nonCancellable(() => condition(holds));
 }
 
 function refuseLateCancel(order: Order): void {
