@@ -1,5 +1,5 @@
 import { log } from '@temporalio/activity';
-import type { Stripe } from 'stripe';
+import { Stripe } from 'stripe';
 import { toRefundFailure } from './failures.ts';
 import type { OrderLine } from '../domain/order-lines.ts';
 import { must } from '../domain/must.ts';
@@ -85,7 +85,7 @@ export function createPaymentActivities({ stripe }: { readonly stripe: Stripe })
       } catch (error) {
         // Whatever the reason, reading the session settles it: paid, expired before, or still open.
         const session = await readCheckoutSession(sessionId);
-        if (session.status === 'open') throw error;
+        if (session.status === 'open') throw stillOpen(error, sessionId);
         log.info('The Checkout Session had ended before it was closed', { sessionId, status: session.status });
         return session;
       }
@@ -125,6 +125,15 @@ export function createPaymentActivities({ stripe }: { readonly stripe: Stripe })
 function answered<T extends { readonly id: string }>(object: T, what: string): T {
   if (typeof object.id !== 'string') throw new Error(`Stripe's answer holds no ${what}`);
   return object;
+}
+
+/**
+ * Stripe refuses to close an open session while a payment on it is being confirmed; that passes, so unlike other
+ * refusals it is asked again.
+ */
+function stillOpen(error: unknown, sessionId: string): unknown {
+  if (!(error instanceof Stripe.errors.StripeInvalidRequestError)) return error;
+  return new Error(`Checkout Session ${sessionId} is open and could not be closed: ${error.message}`, { cause: error });
 }
 
 function isAlreadyRefunded(error: unknown): boolean {
