@@ -128,10 +128,7 @@ export function decidePayment(
     case 'declined':
       return decline(state, message.code);
     case 'close':
-      // The first reason stands: a cancel that comes while the window's end is being settled changes nothing.
-      return state.closing === undefined
-        ? { state: { ...state, closing: message.closing }, step: { do: 'closeSession' } }
-        : { state, step: { do: 'wait' } };
+      return close(state, message.closing);
     case 'checkDue':
       return { state, step: { do: 'readSession' } };
     case 'session':
@@ -141,7 +138,18 @@ export function decidePayment(
   }
 }
 
+function close(state: AwaitedPayment, closing: Closing): { state: AwaitedPayment; step: PaymentStep } {
+  if (state.closing === undefined) return { state: { ...state, closing }, step: { do: 'closeSession' } };
+  // The end is being settled already. Its first reason stands, but for a cancel: who does not want the order any more
+  // gets the money back that may still come, while an order that only ran out of time is glad of it.
+  const outranks = closing.status === 'CANCELLED' && state.closing.status === 'EXPIRED';
+  return { state: outranks ? { ...state, closing } : state, step: { do: 'wait' } };
+}
+
 function decline(state: AwaitedPayment, code: string): { state: AwaitedPayment; step: PaymentStep } {
+  // The bank's refusal of a delayed payment comes as a decline too; that cannot be tried again, and its own event
+  // ends the order.
+  if (state.processing) return { state, step: { do: 'wait' } };
   const declines = state.declines + 1;
   return {
     state: { ...state, declines },
