@@ -15,8 +15,8 @@ describe('answers of the orders API when not all is well', () => {
   test('a create that nobody works on is 503 with the order id, and its key brings the order later', async () => {
     await world.stopWorker('orders');
     const customerId = aCustomer();
-    const headers = { 'idempotency-key': 'later' };
-    const first = await world.create(customerId, onePencil, headers);
+    const key = 'later';
+    const first = await world.create(customerId, onePencil, key);
     expect(first).toMatchObject({
       status: 503,
       body: { errorCode: 5001, data: { order_id: expect.stringMatching(/^[0-9a-f]{24}$/) } },
@@ -24,14 +24,14 @@ describe('answers of the orders API when not all is well', () => {
 
     await world.startWorker('orders');
     const second = await world.until(async () => {
-      const answer = await world.create(customerId, onePencil, headers);
+      const answer = await world.create(customerId, onePencil, key);
       expect(answer).toMatchObject({ status: 200 });
       return answer;
     });
     expect(second.body.data.order_id).toBe(first.body.data.order_id);
     const order = await world.order(second.body.data.order_id);
     expect(second.body.traceID).toBe(order.traceId);
-    const third = await world.create(customerId, onePencil, headers);
+    const third = await world.create(customerId, onePencil, key);
     expect(third.body).toEqual(second.body);
     await world.cancel(await world.untilStatus(order.orderId, 'WAITING_FOR_PAYMENT'));
   });
@@ -63,12 +63,12 @@ describe('answers of the orders API when not all is well', () => {
 
   test('a workflow that was ended from outside before it answered is told as such', async () => {
     const customerId = aCustomer();
-    const headers = { 'idempotency-key': 'ended' };
+    const key = 'ended';
     await world.stopWorker('orders');
-    const { body } = await world.create(customerId, onePencil, headers);
+    const { body } = await world.create(customerId, onePencil, key);
     await world.client.workflow.getHandle(body.data.order_id).terminate('a test');
     await world.startWorker('orders');
-    const answer = await world.create(customerId, onePencil, headers);
+    const answer = await world.create(customerId, onePencil, key);
     expect(answer).toMatchObject({ status: 500, body: { errorCode: 5000, data: { order_id: body.data.order_id } } });
     expect(answer.body.message).toContain('another Idempotency-Key');
   });

@@ -226,13 +226,12 @@ type HistoryEvent = {
   readonly workflowTaskFailedEventAttributes?: { readonly cause?: unknown; readonly failure?: unknown } | null;
   readonly workflowExecutionFailedEventAttributes?: unknown;
   readonly workflowExecutionTimedOutEventAttributes?: unknown;
-  readonly workflowExecutionTerminatedEventAttributes?: unknown;
 };
 
 /** A message came while the workflow was about to end; the server asks once more, and no code was wrong. */
 const UNHANDLED_COMMAND = 1;
 
-/** I4, from a history: no workflow task fails, no workflow ends but by returning. */
+/** I4, from a history: no workflow task fails, no workflow ends but by returning, unless an operator terminates it. */
 export function historyViolations(workflowId: string, history: unknown): string[] {
   const { events = [] } = history as { readonly events?: readonly HistoryEvent[] };
   return events.flatMap((event) => {
@@ -240,10 +239,7 @@ export function historyViolations(workflowId: string, history: unknown): string[
     if (failed !== undefined && failed !== null && failed.cause !== UNHANDLED_COMMAND) {
       return [`I4: a workflow task of ${workflowId} failed: ${JSON.stringify(failed.failure)}`];
     }
-    const brokenOff =
-      event.workflowExecutionFailedEventAttributes ??
-      event.workflowExecutionTimedOutEventAttributes ??
-      event.workflowExecutionTerminatedEventAttributes;
+    const brokenOff = event.workflowExecutionFailedEventAttributes ?? event.workflowExecutionTimedOutEventAttributes;
     return brokenOff === undefined || brokenOff === null
       ? []
       : [`I4: workflow ${workflowId} was broken off: ${JSON.stringify(brokenOff)}`];
