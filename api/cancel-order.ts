@@ -17,6 +17,7 @@ export async function cancelOrder(dependencies: Dependencies, customerId: string
     by: 'customer',
     reason: "The order was cancelled at the customer's wish.",
   });
+  dependencies.logger.info({ orderId, outcome: asked.outcome }, 'Cancel answered');
   switch (asked.outcome) {
     case 'underWay':
       return false;

@@ -71,8 +71,8 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
   });
   addRequestMetrics(app, options.metrics);
   app.addHook('onResponse', (request, reply, done) => {
-    // Each open payment page polls: what only reads is not worth a line.
-    const level = request.method === 'GET' ? 'debug' : 'info';
+    // What happened to an order has its own line; and each open payment page polls.
+    const level = reply.statusCode >= 400 ? 'info' : 'debug';
     request.log[level](
       {
         method: request.method,

@@ -1,9 +1,8 @@
-import type { FastifyInstance } from 'fastify';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { OrderRecord } from '../../database/orders.ts';
 import { orderStatuses } from '../../domain/order-status.ts';
-import { createOrdersApp } from '../orders-api.ts';
-import { fakeDependencies, orderRecord } from '../testing/fakes.ts';
+import { startApi } from '../testing/api.ts';
+import { orderRecord } from '../testing/fakes.ts';
 import { describeForCustomer } from './customer-words.ts';
 import { renderPaymentPage } from './payment-page.ts';
 
@@ -119,21 +118,10 @@ describe('the page of an order', () => {
 });
 
 describe('the routes of the page', () => {
-  let app: FastifyInstance | undefined;
-  afterEach(async () => {
-    await app?.close();
-  });
-
-  async function start(answers: Parameters<typeof fakeDependencies>[0] = {}) {
-    const fakes = fakeDependencies(answers);
-    app = await createOrdersApp({ ...fakes.dependencies, checks: {}, requestsPerMinute: 1000, trustedProxies: [] });
-    return { ...fakes, api: app };
-  }
-
   const query = `customer-id=customer-1&order-id=${orderRecord().orderId}`;
 
   it('serves the page with a strict policy, and keeps it out of caches and frames', async () => {
-    const { api } = await start({ orders: [waiting()] });
+    const { api } = await startApi({ orders: [waiting()] });
     const { statusCode, headers } = await api.inject({ url: `/payment?${query}` });
     expect(statusCode).toBe(200);
     expect(headers).toMatchObject({ 'cache-control': 'no-store', 'referrer-policy': 'no-referrer' });
@@ -145,7 +133,7 @@ describe('the routes of the page', () => {
   });
 
   it('serves the style and the script that the page names', async () => {
-    const { api } = await start({ orders: [waiting()] });
+    const { api } = await startApi({ orders: [waiting()] });
     const page = (await api.inject({ url: `/payment?${query}` })).body.replaceAll('&#61;', '=');
     const urls = [...page.matchAll(/(?:href|src)="(\/payment\/[^"]+)"/g)].map((match) => String(match[1]));
     expect(urls).toHaveLength(2);
@@ -162,7 +150,7 @@ describe('the routes of the page', () => {
     ['a half link', 'customer-id=customer-1'],
     ['a doubled link', `${query}&${query}`],
   ])('answers %s with a friendly page', async (_name, search) => {
-    const { api } = await start({ orders: [waiting()] });
+    const { api } = await startApi({ orders: [waiting()] });
     const response = await api.inject({ url: `/payment?${search}` });
     expect(response.statusCode).toBe(404);
     expect(response.headers['content-type']).toContain('text/html');
@@ -170,7 +158,7 @@ describe('the routes of the page', () => {
   });
 
   it('tells the order that its customer is back, and leads on whether or not that works', async () => {
-    const { api, returned } = await start({
+    const { api, returned } = await startApi({
       orders: [waiting()],
       customerReturned: () => Promise.reject(new Error('Temporal is away')),
     });
@@ -181,7 +169,7 @@ describe('the routes of the page', () => {
   });
 
   it('leaves a paid order alone when its customer comes back', async () => {
-    const { api, returned } = await start({ orders: [orderRecord({ status: 'PAID' })] });
+    const { api, returned } = await startApi({ orders: [orderRecord({ status: 'PAID' })] });
     await api.inject({ url: `/payment/return?${query}` });
     expect(returned).toEqual([]);
   });
@@ -198,7 +186,7 @@ describe('the routes of the page', () => {
     ['our page, in a browser that says little', { origin: 'null' }],
     ['our page, by its origin', { origin: 'http://shop.example:8101' }],
   ])('cancels for %s', async (_name, headers) => {
-    const { api, cancelled } = await start({ orders: [waiting()], cancel: async () => ({ outcome: 'underWay' }) });
+    const { api, cancelled } = await startApi({ orders: [waiting()], cancel: async () => ({ outcome: 'underWay' }) });
     const response = await api.inject(cancelForm(headers));
     expect(response.statusCode).toBe(303);
     expect(response.headers['location']).toBe(`http://shop.example:8101/payment?${query}&notice=cancelling`);
@@ -210,13 +198,13 @@ describe('the routes of the page', () => {
     ['a sister site', { 'sec-fetch-site': 'same-site' }],
     ['another origin', { origin: 'http://evil.example' }],
   ])('does not cancel for %s', async (_name, headers) => {
-    const { api, cancelled } = await start({ orders: [waiting()] });
+    const { api, cancelled } = await startApi({ orders: [waiting()] });
     expect((await api.inject(cancelForm(headers))).statusCode).toBe(403);
     expect(cancelled).toEqual([]);
   });
 
   it('says on the page that a cancel came too late', async () => {
-    const { api } = await start({
+    const { api } = await startApi({
       orders: [
         orderRecord({
           status: 'FINISHED',

@@ -52,7 +52,7 @@ export function createOrderRoute(dependencies: Dependencies): FastifyPluginAsync
         const key = request.headers['idempotency-key'];
         const orderId = key === undefined ? randomOrderId() : orderIdOfKey(customerId, key);
         annotateSpan({ 'order.id': orderId });
-        return counted(dependencies, {
+        return reported(dependencies, {
           orderId,
           customerId,
           lines,
@@ -70,14 +70,18 @@ export function createOrderRoute(dependencies: Dependencies): FastifyPluginAsync
   };
 }
 
-/** Creates the order and counts what came of it. */
-async function counted(dependencies: Dependencies, input: OrderLifecycleInput): Promise<Envelope<CreatedOrder>> {
+/** Creates the order, and counts and logs what came of it. */
+async function reported(dependencies: Dependencies, input: OrderLifecycleInput): Promise<Envelope<CreatedOrder>> {
+  const report = (result: string): void => {
+    dependencies.metrics.createAnswered(result);
+    dependencies.logger.info({ orderId: input.orderId, customerId: input.customerId, result }, 'Create answered');
+  };
   try {
     const created = await createOrder(dependencies, input);
-    dependencies.metrics.createAnswered('created');
+    report('created');
     return created;
   } catch (error) {
-    dependencies.metrics.createAnswered(toApiError(error).kind);
+    report(toApiError(error).kind);
     throw error;
   }
 }

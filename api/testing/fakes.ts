@@ -35,15 +35,15 @@ export function orderRecord(changes: Partial<OrderRecord> = {}): OrderRecord {
   };
 }
 
+export type FakeAnswers = {
+  readonly orders?: readonly OrderRecord[];
+  readonly create?: (input: OrderLifecycleInput) => Promise<CreateResult>;
+  readonly cancel?: (orderId: string) => Promise<CancelOutcome>;
+  readonly customerReturned?: () => Promise<void>;
+};
+
 /** The parts of the orders API without a server behind them; `created` and `cancelled` hold what was asked for. */
-export function fakeDependencies(
-  answers: {
-    readonly orders?: readonly OrderRecord[];
-    readonly create?: (input: OrderLifecycleInput) => Promise<CreateResult>;
-    readonly cancel?: (orderId: string) => Promise<CancelOutcome>;
-    readonly customerReturned?: () => Promise<void>;
-  } = {},
-) {
+export function fakeDependencies(answers: FakeAnswers = {}) {
   const orders = new Map((answers.orders ?? []).map((order) => [order.orderId, order]));
   const created: OrderLifecycleInput[] = [];
   const cancelled: string[] = [];
