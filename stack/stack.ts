@@ -52,12 +52,11 @@ export function createStack(settings: StackSettings, log: Reporter, onGivenUp: (
   function events(name: string): ProcessEvents {
     return {
       died: (what, restartAfterMs) => {
-        if (restartAfterMs !== undefined)
-          log.warn(`${name} ${what}; it is started again in ${restartAfterMs / 1000} s`);
-        else onGivenUp(new StackError(`${name} ${what}, again and again. Its log is in ${settings.stateDir}/logs.`));
+        if (restartAfterMs !== undefined) log.warn(`${name}: ${what}; starting it again in ${restartAfterMs / 1000} s`);
+        else onGivenUp(new StackError(`${name}: ${what}, again and again. Its log is in ${settings.stateDir}/logs.`));
       },
       restarted: () => {
-        log.warn(`${name} is up again`);
+        log.warn(`${name}: up again`);
       },
     };
   }
