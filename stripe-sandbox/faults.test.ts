@@ -141,10 +141,14 @@ describe('faults', () => {
   test('an answer is held after the effect until it is released', async () => {
     const { stripe, admin } = await startSandbox();
     await admin.addFault({ ...create, action: { type: 'hold' } });
-    const held = stripe.checkout.sessions.create(orderParams());
+    let answered = false;
+    const held = stripe.checkout.sessions.create(orderParams()).finally(() => {
+      answered = true;
+    });
     await vi.waitFor(async () => expect((await admin.faults())[0]?.holding).toBe(1), DEADLINE_MS);
     const [session] = await admin.sessions('order_1');
     expect(await admin.pay(session?.id ?? '')).toMatchObject({ outcome: 'succeeded' });
+    expect(answered).toBe(false);
     expect(await admin.releaseFaults()).toEqual({ released: 1 });
     expect((await held).id).toBe(session?.id);
   });
