@@ -104,10 +104,12 @@ describe('signatures', () => {
 });
 
 describe('what becomes of an event', () => {
-  it('answers 200 to one of the other mode, and to one that no order acts on, without delivering it', async () => {
+  it('answers 200 to one that is not ours or that no order acts on, without delivering it', async () => {
     const { send, delivered, metrics } = await start();
     const live = JSON.stringify({ ...EVENT, livemode: true });
     expect((await send(live, sign(live))).json()).toMatchObject({ data: { outcome: 'otherMode' } });
+    const connected = JSON.stringify({ ...EVENT, account: 'acct_other' });
+    expect((await send(connected, sign(connected))).json()).toMatchObject({ data: { outcome: 'otherAccount' } });
     const other = JSON.stringify({ ...EVENT, type: 'charge.succeeded' });
     const response = await send(other, sign(other));
     expect([response.statusCode, response.json()]).toMatchObject([200, { data: { outcome: 'notHandled' } }]);

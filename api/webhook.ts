@@ -82,9 +82,12 @@ export async function createWebhookApp(options: {
     });
   });
 
-  async function take(received: ReceivedEvent): Promise<Delivery | { outcome: 'otherMode' | 'notHandled' }> {
+  async function take(
+    received: ReceivedEvent,
+  ): Promise<Delivery | { outcome: 'otherMode' | 'otherAccount' | 'notHandled' }> {
     // The test and the live mode of one account may send to the same address.
     if (received.livemode !== options.livemode) return { outcome: 'otherMode' };
+    if (received.ofOtherAccount) return { outcome: 'otherAccount' };
     if (received.forOrder === undefined) return { outcome: 'notHandled' };
     return options.deliver(received.forOrder);
   }
@@ -93,6 +96,7 @@ export async function createWebhookApp(options: {
 
 /** Events that no order acts on are the most; they are worth a line only to who looks for them. */
 const QUIET_OUTCOMES: ReadonlySet<string> = new Set(['notHandled', 'settled']);
+const NOT_OURS: ReadonlySet<string> = new Set(['otherMode', 'otherAccount', 'unknownOrder']);
 
 function report(
   request: FastifyRequest,
@@ -101,7 +105,6 @@ function report(
 ): void {
   const { outcome, orderId } = delivery;
   if (orderId !== undefined) annotateSpan({ 'order.id': orderId });
-  const level =
-    outcome === 'otherMode' || outcome === 'unknownOrder' ? 'warn' : QUIET_OUTCOMES.has(outcome) ? 'debug' : 'info';
+  const level = NOT_OURS.has(outcome) ? 'warn' : QUIET_OUTCOMES.has(outcome) ? 'debug' : 'info';
   request.log[level]({ eventId, type, outcome, orderId }, `Stripe event ${outcome}`);
 }

@@ -30,6 +30,7 @@ describe('events that orders act on', () => {
       eventId: 'evt_1',
       type: 'checkout.session.completed',
       livemode: false,
+      ofOtherAccount: false,
       forOrder: {
         orderId: ORDER_ID,
         traceparent: TRACEPARENT,
@@ -136,6 +137,7 @@ describe('other events', () => {
       eventId: 'evt_1',
       type: 'charge.succeeded',
       livemode: false,
+      ofOtherAccount: false,
       forOrder: undefined,
     });
   });

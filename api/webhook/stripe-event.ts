@@ -15,6 +15,7 @@ const eventSchema = z.looseObject({
   id,
   type: z.string().min(1),
   livemode: z.boolean(),
+  account: z.string().nullish(),
   data: z.looseObject({ object: z.looseObject({}) }),
 });
 
@@ -57,6 +58,8 @@ export type ReceivedEvent = {
   readonly eventId: string;
   readonly type: string;
   readonly livemode: boolean;
+  /** Whether it happened on an account that is connected to ours, whose payments are not our orders'. */
+  readonly ofOtherAccount: boolean;
   /** Undefined for a type that orders do not act on. */
   readonly forOrder: EventForOrder | undefined;
 };
@@ -76,11 +79,12 @@ export type EventForOrder = {
  * @throws ApiError 1000 naming the fields that are not as Stripe documents them
  */
 export function parseStripeEvent(payload: unknown): ReceivedEvent {
-  const { id: eventId, type, livemode, data } = parse(eventSchema, payload, '');
+  const { id: eventId, type, livemode, account, data } = parse(eventSchema, payload, '');
   return {
     eventId,
     type,
     livemode,
+    ofOtherAccount: account !== undefined && account !== null,
     forOrder: isHandled(type) ? reduce(eventId, type, data.object) : undefined,
   };
 }
