@@ -2,8 +2,8 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { Stripe } from 'stripe';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createPaymentActivities } from '../activities/payment.ts';
-import { loadStripeSchemas, startStripeMock, stripeMockMissing, type StripeMock } from './stripe-mock.ts';
-import { API_KEY, orderParams, startSandbox, type TestSandbox } from './test-support.ts';
+import { loadStripeSchemas, startStripeMock, stripeMockMissing, type StripeMock } from './testing/stripe-mock.ts';
+import { API_KEY, orderParams, startSandbox, type TestSandbox } from './testing/test-support.ts';
 
 const missing = stripeMockMissing();
 const SETUP_TIMEOUT_MS = 400_000;

@@ -1,6 +1,6 @@
 import { Stripe } from 'stripe';
 import { describe, expect, test, vi } from 'vitest';
-import { orderParams, startSandbox } from './test-support.ts';
+import { orderParams, startSandbox } from './testing/test-support.ts';
 
 const DEADLINE_MS = 10_000;
 const create = { method: 'POST', path: '/v1/checkout/sessions' } as const;

@@ -1,6 +1,6 @@
 import type { Stripe } from 'stripe';
 import { describe, expect, test, vi } from 'vitest';
-import { orderParams, startReceiver, startSandbox, type TestSandbox } from './test-support.ts';
+import { orderParams, startReceiver, startSandbox, type TestSandbox } from './testing/test-support.ts';
 
 async function paidOrder({ stripe, admin }: TestSandbox, card?: string) {
   const { id } = await stripe.checkout.sessions.create(orderParams());

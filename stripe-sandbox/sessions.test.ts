@@ -1,6 +1,6 @@
 import { Stripe } from 'stripe';
 import { describe, expect, test, vi } from 'vitest';
-import { API_KEY, line, orderParams, startReceiver, startSandbox, stripeFor } from './test-support.ts';
+import { API_KEY, line, orderParams, startReceiver, startSandbox, stripeFor } from './testing/test-support.ts';
 
 const must = <T>(value: T | null | undefined): T => {
   if (value === null || value === undefined) throw new Error('There is no value.');

@@ -8,7 +8,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { processEnvironment } from '../platform/config.ts';
 import { createSandboxAdmin } from './admin-client.ts';
 import { Store } from './store.ts';
-import { orderParams, startSandbox, stripeFor } from './test-support.ts';
+import { orderParams, startSandbox, stripeFor } from './testing/test-support.ts';
 
 function stateFile(): string {
   const folder = mkdtempSync(join(tmpdir(), 'stripe-sandbox-'));

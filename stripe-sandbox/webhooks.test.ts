@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { orderParams, startReceiver, startSandbox } from './test-support.ts';
+import { orderParams, startReceiver, startSandbox } from './testing/test-support.ts';
 
 const DEADLINE_MS = 10_000;
 

@@ -1,5 +1,5 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { line, orderParams, SHOP, startSandbox, type TestSandbox } from '../test-support.ts';
+import { line, orderParams, SHOP, startSandbox, type TestSandbox } from '../testing/test-support.ts';
 
 const card = { method: 'card', number: '4242424242424242', expiry: '12/40', cvc: '123', name: 'Ada' };
 

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { Ajv, type ValidateFunction } from 'ajv';
-import { processEnvironment } from '../platform/config.ts';
-import { cacheFolder, programOnPath } from '../stack/programs.ts';
+import { processEnvironment } from '../../platform/config.ts';
+import { cacheFolder, programOnPath } from '../../stack/programs.ts';
 
 /** Stripe's own stateless mock: it holds the OpenAPI document, and refuses requests that the document does not allow. */
 const MODULE = 'github.com/stripe/stripe-mock';

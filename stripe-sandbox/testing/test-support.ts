@@ -2,8 +2,8 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Stripe } from 'stripe';
 import { onTestFinished } from 'vitest';
-import { createSandboxAdmin, type SandboxAdmin } from './admin-client.ts';
-import { createStripeSandbox, type StripeSandbox, type StripeSandboxOptions } from './sandbox.ts';
+import { createSandboxAdmin, type SandboxAdmin } from '../admin-client.ts';
+import { createStripeSandbox, type StripeSandbox, type StripeSandboxOptions } from '../sandbox.ts';
 
 export const API_KEY = 'sk_test_of_the_tests';
 const WEBHOOK_SECRET = 'whsec_of_the_tests';
