@@ -1,0 +1,55 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { OrderRecord } from '../database/orders.ts';
+import { startWorld, type World } from './support/world.ts';
+
+describe.concurrent('a customer who comes back from Stripe, whose events are lost', () => {
+  let world: World;
+  beforeAll(async () => {
+    world = await startWorld();
+    await world.stripe.addWebhookRule({ action: { type: 'drop' }, probability: 1 });
+  });
+  afterAll(() => world.stop());
+
+  test('having paid: the order is PAID and goes on', async () => {
+    const order = await world.orderWaitingForPayment();
+    await world.pay(order);
+    await world.comeBack(order);
+    await world.untilStatus(order.orderId, 'FINISHED');
+    expect(await readsOf(order)).toBe(1);
+  });
+
+  test('without having paid: the order waits on, and the next return finds the payment', async () => {
+    const order = await world.orderWaitingForPayment();
+    await world.comeBack(order);
+    await world.until(async () => expect(await readsOf(order)).toBe(1));
+    expect((await world.order(order.orderId)).status).toBe('WAITING_FOR_PAYMENT');
+
+    await world.pay(order);
+    await world.comeBack(order);
+    await world.untilStatus(order.orderId, 'FINISHED');
+  });
+
+  test('ten times: Stripe is not asked more than three times', async () => {
+    const order = await world.orderWaitingForPayment();
+    await Promise.all(Array.from({ length: 10 }, () => world.comeBack(order)));
+    await world.until(async () => expect(await readsOf(order)).toBe(3));
+    await world.cancel(order);
+    expect(await readsOf(order)).toBe(3);
+  });
+
+  test('when Stripe cannot be asked: the order waits on, and asks until it can', async () => {
+    const order = await world.orderWaitingForPayment();
+    await world.pay(order);
+    const path = `/v1/checkout/sessions/${order.checkoutSessionId}`;
+    await world.stripe.addFault({ method: 'GET', path, times: 3, action: { type: 'error', status: 500 } });
+    await world.comeBack(order);
+    await world.untilStatus(order.orderId, 'FINISHED');
+    expect(await readsOf(order)).toBe(4);
+  });
+
+  async function readsOf({ checkoutSessionId }: OrderRecord): Promise<number> {
+    const requests = await world.stripe.requests();
+    const path = `/v1/checkout/sessions/${checkoutSessionId}`;
+    return requests.filter((request) => request.method === 'GET' && request.path === path).length;
+  }
+});
