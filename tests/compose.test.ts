@@ -134,6 +134,8 @@ describe('docker-compose.yml', () => {
       'orders-api': `127.0.0.1:\${API_PORT:-${defaults.API_PORT}}:${defaults.API_PORT}`,
       'stripe-webhook': `127.0.0.1:\${WEBHOOK_PORT:-${defaults.WEBHOOK_PORT}}:${defaults.WEBHOOK_PORT}`,
       'stripe-sandbox': `127.0.0.1:\${STRIPE_SANDBOX_PORT:-${defaults.STRIPE_SANDBOX_PORT}}:${defaults.STRIPE_SANDBOX_PORT}`,
+      prometheus: '127.0.0.1:${PROMETHEUS_PORT:-9090}:9090',
+      grafana: '127.0.0.1:${GRAFANA_PORT:-3000}:3000',
     });
   });
 

@@ -13,6 +13,9 @@ import { PENCIL, startWorld, type World } from './support/world.ts';
 const ALERTS = new URL('../docs/operations/alerts.yml', import.meta.url);
 const DASHBOARD = new URL('../docs/operations/grafana/dashboards/orders.json', import.meta.url);
 
+const SCRAPES = new URL('../docs/operations/prometheus.yml', import.meta.url);
+const COMPOSE = new URL('../docker-compose.yml', import.meta.url);
+
 /** Prometheus makes it itself, for each process that it asks. */
 const PROMETHEUS_OWN = 'up';
 
@@ -132,6 +135,21 @@ test('the dashboard asks only for what is there', () => {
   const asked = panels.flatMap(({ title, targets = [] }) => targets.map(({ expr }) => ({ title, expr })));
   expect(asked.length).toBeGreaterThan(10);
   for (const { title, expr } of asked) expectAnswerable(title, expr);
+});
+
+test('Prometheus asks each process of the containers where it answers', () => {
+  const { scrape_configs: jobs } = parse(readFileSync(SCRAPES, 'utf8')) as {
+    scrape_configs: { static_configs: { targets: string[] }[] }[];
+  };
+  const { services } = parse(readFileSync(COMPOSE, 'utf8'), { merge: true }) as {
+    services: Record<string, { command?: string[]; healthcheck?: { test: string[] } }>;
+  };
+  const processes = Object.entries(services).flatMap(([name, { command, healthcheck }]) => {
+    const port = /:(\d+)\/readyz/.exec(healthcheck?.test.join(' ') ?? '')?.[1];
+    return command?.[0]?.startsWith('dist/') === true && port !== undefined ? [`${name}:${port}`] : [];
+  });
+  expect(processes.length).toBeGreaterThan(4);
+  expect(jobs.flatMap((job) => job.static_configs.flatMap(({ targets }) => targets))).toEqual(processes);
 });
 
 /** The expression is PromQL, and each of its selectors finds a series, with the labels that are grouped by. */
