@@ -120,32 +120,37 @@ async function perform(
   end: (answer?: Answer) => void = () => {},
 ): Promise<Answer | 'reset'> {
   const action = fault?.action;
-  let kept: Answer | undefined;
+  // A sandbox that closes waits for no fault.
+  const pause = async (ms: number) => sleep(ms, undefined, { signal: closing }).catch(() => {});
   let answer: Executed;
+  let kept: Answer | undefined;
   try {
     if (action?.type === 'hang') {
-      await sleep(action.ms, undefined, { signal: closing }).catch(() => {});
+      await pause(action.ms);
       return 'reset';
     }
-    if (action?.type === 'delay' && action.when === 'before') await sleep(action.ms, undefined, { signal: closing });
     if (action?.type === 'reset' && action.when === 'before') return 'reset';
-    const scripted = action?.type === 'error' ? scriptedError(action) : undefined;
-    const executed = scripted !== undefined && action?.type === 'error' && !action.effect ? undefined : run();
-    answer = scripted ?? executed ?? unreachableAnswer();
-    if (scripted !== undefined && action?.type === 'error' && action.stored) kept = scripted;
-    else if (executed?.keep === true) kept = { status: executed.status, body: executed.body };
+    if (action?.type === 'delay' && action.when === 'before') await pause(action.ms);
+    if (action?.type === 'error') {
+      const executed = action.effect ? run() : undefined;
+      answer = scriptedError(action);
+      kept = action.stored ? answer : keptOf(executed);
+    } else {
+      answer = run();
+      kept = keptOf(answer);
+    }
   } finally {
     end(kept);
     account.save();
   }
   if (action?.type === 'reset') return 'reset';
-  if (action?.type === 'delay' && action.when === 'after') await sleep(action.ms, undefined, { signal: closing });
+  if (action?.type === 'delay' && action.when === 'after') await pause(action.ms);
   if (action?.type === 'hold') await fault?.held();
   return { status: answer.status, body: answer.body };
 }
 
-function unreachableAnswer(): never {
-  throw new Error('A request ended without an answer.');
+function keptOf(executed: Executed | undefined): Answer | undefined {
+  return executed?.keep === true ? { status: executed.status, body: executed.body } : undefined;
 }
 
 function execute(
