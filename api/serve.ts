@@ -1,5 +1,5 @@
 import process from 'node:process';
-import { Client } from '@temporalio/client';
+import { Client, type Connection } from '@temporalio/client';
 import closeWithGrace from 'close-with-grace';
 import type { FastifyInstance } from 'fastify';
 import { createDatabase, type Database } from '../database/database.ts';
@@ -58,9 +58,6 @@ async function start(service: Service, config: Config): Promise<void> {
     for (const cleanUp of cleanups.toReversed()) await cleanUp();
   });
 
-  const connection = await connectTemporal(config, { logger, signal: stopped.signal });
-  cleanups.push(() => connection.close());
-  const client = new Client({ connection, namespace: config.temporal.namespace, plugins: telemetry.plugins });
   const database = createDatabase({
     ...config.database,
     name: service.name,
@@ -68,9 +65,10 @@ async function start(service: Service, config: Config): Promise<void> {
   });
   cleanups.push(() => database.end());
 
-  const checks = readinessChecks(connection, config.temporal.namespace, database);
+  const { namespace } = config.temporal;
+  let connection: Connection | undefined;
+  const checks = readinessChecks(() => connection, namespace, database);
   const metrics = createMetrics();
-  const app = await service.create({ config, client, database, checks, metrics, logger });
   const { host, port: operationsPort = service.operationsPort } = config.operations;
   const operations = await startOperationsServer({
     host,
@@ -80,6 +78,17 @@ async function start(service: Service, config: Config): Promise<void> {
     logger,
   });
   cleanups.push(() => operations.close());
+
+  // The checks answer by now: a process that waits for Temporal is alive, and not ready.
+  const connected = await connectTemporal(config, { logger, signal: stopped.signal }).catch((error: unknown) => {
+    if (stopped.signal.aborted) return undefined;
+    throw error;
+  });
+  if (connected === undefined) return;
+  connection = connected;
+  cleanups.push(() => connected.close());
+  const client = new Client({ connection, namespace, plugins: telemetry.plugins });
+  const app = await service.create({ config, client, database, checks, metrics, logger });
   await listen(service, config, app);
   cleanups.push(() => app.close());
 }
