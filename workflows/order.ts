@@ -104,6 +104,15 @@ export class Order {
     this.undoWith('payment', () => refundPayment(this.activities, { orderId: this.input.orderId, paymentIntentId }));
   }
 
+  /** Gives back a payment that is not the order's, and ends the order. */
+  async refusePayment(paymentIntentId: string, detail: string): Promise<void> {
+    this.giveBackMoneyOf(paymentIntentId);
+    // Kept with the order, so that the payment is known when Stripe tells of it again.
+    this.#paymentIntentId = paymentIntentId;
+    await this.compensate();
+    await this.journal.transition('CANCELLED', detail, { paymentIntentId });
+  }
+
   /** Ends the order unpaid, once its stock is given back. */
   async end({ status, detail }: Closing): Promise<void> {
     await this.compensate();

@@ -184,8 +184,7 @@ async function carryOut(
       return 'ended';
     case 'refuse':
       alarm(step.detail);
-      order.giveBackMoneyOf(step.paymentIntentId);
-      await order.end({ status: 'CANCELLED', detail: step.detail });
+      await order.refusePayment(step.paymentIntentId, step.detail);
       return 'ended';
     case 'end':
       await order.end(step.closing);
