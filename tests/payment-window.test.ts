@@ -37,7 +37,7 @@ describe.concurrent('when the payment window ends', () => {
   test('a delayed payment may still be on its way: the order waits for it, and is FINISHED when it comes', async () => {
     const order = await afterTheWindow(await delayed());
     await world.stripe.settle(order.checkoutSessionId!, 'succeeded');
-    await world.untilStatus(order.orderId, 'FINISHED');
+    expect(eventsOf(await world.untilStatus(order.orderId, 'FINISHED'))).toContain('payment.processing');
   });
 
   test('a delayed payment that the bank refuses afterwards: EXPIRED', async () => {

@@ -1,0 +1,164 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { OrderRecord } from '../database/orders.ts';
+import { chargeApart, tellPaid } from './support/stray-payments.ts';
+import { startWorld, type World } from './support/world.ts';
+
+const eventsOf = (order: OrderRecord) => order.timeline.map(({ event }) => event);
+const HAPPY_EVENTS = ['order.created', 'payment.requested', 'order.paid', 'order.finished'];
+
+let world: World;
+beforeAll(async () => {
+  world = await startWorld();
+});
+afterAll(() => world.stop());
+
+describe('events that come five times, at once and shuffled', () => {
+  test.each([1, 2, 3])('bring each order to its one end (seed %i)', async (seed) => {
+    await world.stripe.addWebhookRule({ action: { type: 'duplicate', copies: 5 }, probability: 1, seed });
+    await world.stripe.addWebhookRule({ action: { type: 'shuffle', windowMs: 400 }, probability: 1, seed });
+    const orders = await Promise.all(Array.from({ length: 6 }, () => world.orderWaitingForPayment()));
+    const cancelled = orders.splice(0, 2);
+    await Promise.all(
+      orders.map(async (order) => {
+        await world.pay(order, { card: '4000000000009995' });
+        await world.pay(order);
+      }),
+    );
+    await Promise.all(cancelled.map((order) => world.cancel(order)));
+    await world.until(async () => {
+      const deliveries = await world.stripe.deliveries();
+      expect(deliveries.filter(({ status }) => status !== 'delivered')).toEqual([]);
+    });
+    await world.stripe.clearWebhookRules();
+    for (const { orderId } of orders) {
+      const finished = await world.untilStatus(orderId, 'FINISHED');
+      // The decline may come when the order is paid already; then nobody needs to know of it.
+      expect(eventsOf(finished).filter((event) => event !== 'payment.failed')).toEqual(HAPPY_EVENTS);
+      expect(eventsOf(finished).filter((event) => event === 'payment.failed').length).toBeLessThanOrEqual(1);
+    }
+    for (const { orderId } of cancelled) {
+      expect(eventsOf(await world.order(orderId))).toEqual(['order.created', 'payment.requested', 'order.cancelled']);
+    }
+  });
+});
+
+test('an event that comes before the session is saved waits for it', async () => {
+  const { id: fault } = await world.stripe.addFault({
+    method: 'POST',
+    path: '/v1/checkout/sessions',
+    action: { type: 'hold' },
+  });
+  const order = await world.newOrder();
+  const session = await world.until(async () => {
+    const [made] = await world.stripe.sessions(order.orderId);
+    expect(made).toBeDefined();
+    return made!;
+  });
+  await world.stripe.pay(session.id);
+  await world.until(async () => {
+    const deliveries = await world.stripe.deliveries();
+    const events = await world.stripe.events('checkout.session.completed');
+    const mine = events.find((event) => (event.data.object as { id: string }).id === session.id);
+    expect(deliveries.find(({ eventId }) => eventId === mine?.id)?.status).toBe('delivered');
+  });
+  expect((await world.order(order.orderId)).status).toBe('PENDING');
+  await world.stripe.releaseFaults(fault);
+  await world.stripe.clearFaults();
+  expect(eventsOf(await world.untilStatus(order.orderId, 'FINISHED'))).toEqual(HAPPY_EVENTS);
+});
+
+describe.concurrent('an event that is not the order’s', () => {
+  test.each([
+    { what: 'of the live mode', session: { livemode: true }, event: { livemode: true }, notes: [] },
+    { what: 'of another account', session: {}, event: { account: 'acct_other' }, notes: [] },
+    { what: 'of another session', session: { id: 'cs_test_other' }, event: {}, notes: ['payment.ignored'] },
+    { what: 'paid by no payment', session: { payment_intent: null }, event: {}, notes: ['payment.ignored'] },
+  ])('$what pays nothing, and the customer can still pay', async ({ session, event, notes }) => {
+    const order = await world.orderWaitingForPayment();
+    expect(await tellPaid(world, order, { payment_intent: 'pi_other', ...session }, event)).toEqual([200]);
+    await world.pay(order);
+    const finished = await world.untilStatus(order.orderId, 'FINISHED');
+    expect(eventsOf(finished).toSorted()).toEqual([...HAPPY_EVENTS, ...notes].toSorted());
+  });
+
+  test('of another order of ours pays neither of the two', async () => {
+    const [order, other] = [await world.orderWaitingForPayment(), await world.orderWaitingForPayment()];
+    const reference = { client_reference_id: other.orderId, payment_intent: 'pi_other' };
+    expect(await tellPaid(world, order, reference)).toEqual([200]);
+    const noted = await world.untilEvent(other.orderId, 'payment.ignored');
+    expect(noted.status).toBe('WAITING_FOR_PAYMENT');
+    expect(await world.order(order.orderId)).toEqual(order);
+  });
+
+  test.each([
+    { what: 'an order that does not exist', reference: 'f'.repeat(24) },
+    { what: 'something that is no order of ours', reference: 'invoice-7' },
+  ])('of $what is taken, and changes nothing', async ({ reference }) => {
+    const order = await world.orderWaitingForPayment();
+    const changes = { client_reference_id: reference, metadata: {}, payment_intent: 'pi_other' };
+    expect(await tellPaid(world, order, changes)).toEqual([200]);
+    expect(await world.order(order.orderId)).toEqual(order);
+  });
+});
+
+describe.concurrent('money that is not what the order asks for', () => {
+  test.each([
+    { what: 'too little', amountMinor: 60, currency: 'USD', problem: '$0.60 was paid instead of $1.00' },
+    { what: 'too much', amountMinor: 1000, currency: 'USD', problem: '$10.00 was paid instead of $1.00' },
+    { what: 'another currency', amountMinor: 100, currency: 'EUR', problem: '€1.00 was paid instead of $1.00' },
+  ])('$what: given back in full, CANCELLED with the reason, and told once', async (money) => {
+    const { amountMinor, currency, problem } = money;
+    const order = await world.orderWaitingForPayment();
+    const paymentIntent = await chargeApart(world, order, { amountMinor, currency });
+    const changes = { amount_total: amountMinor, currency: currency.toLowerCase(), payment_intent: paymentIntent };
+    const id = `evt_wrong_${order.orderId}`;
+    expect(await tellPaid(world, order, changes, { id, copies: 3 })).toEqual([200, 200, 200]);
+    const cancelled = await world.untilStatus(order.orderId, 'CANCELLED');
+    expect(cancelled.timeline.at(-1)?.detail).toContain(problem);
+    expect(cancelled.timeline.at(-1)?.detail).toContain('given back in full');
+
+    await world.workflowResult(order.orderId);
+    expect(await tellPaid(world, order, changes, { id })).toEqual([200]);
+    expect(await tellPaid(world, order, changes)).toEqual([200]);
+    const { charges, refunds } = await world.stripe.ledger(order.orderId);
+    expect(charges).toMatchObject([{ amountMinor, amountRefundedMinor: amountMinor }]);
+    expect(refunds).toHaveLength(1);
+    await everyAftercareEnded();
+    expect(await world.order(order.orderId)).toEqual(cancelled);
+  });
+});
+
+test('a session that Stripe closes by itself: EXPIRED, and stock is back', async () => {
+  const order = await world.orderWaitingForPayment();
+  await world.stripe.timeOut(order.checkoutSessionId!);
+  const expired = await world.untilStatus(order.orderId, 'EXPIRED');
+  expect(expired.timeline.at(-1)?.detail).toContain('closed by Stripe');
+});
+
+test('a webhook secret that is being rotated: events signed with either are taken, with a third not', async () => {
+  const secrets = ['whsec_new', 'whsec_old'];
+  const other = await startWorld({}, undefined, secrets);
+  try {
+    for (const secret of secrets) {
+      await other.stripe.setWebhook({ secret });
+      await other.finishedOrder();
+    }
+    await other.stripe.setWebhook({ secret: 'whsec_third' });
+    const order = await other.orderWaitingForPayment();
+    await other.pay(order);
+    await other.until(async () => {
+      const deliveries = await other.stripe.deliveries();
+      expect(deliveries.filter(({ lastResult }) => lastResult === 400).length).toBeGreaterThanOrEqual(1);
+    });
+    expect((await other.order(order.orderId)).status).toBe('WAITING_FOR_PAYMENT');
+    await other.stripe.setWebhook({ secret: 'whsec_new' });
+    await other.untilStatus(order.orderId, 'FINISHED');
+  } finally {
+    await other.stop();
+  }
+});
+
+async function everyAftercareEnded(): Promise<void> {
+  const query = `TaskQueue = '${world.config.temporal.taskQueuePrefix}orders' AND WorkflowType = 'paymentAftercare'`;
+  for await (const { workflowId } of world.client.workflow.list({ query })) await world.workflowResult(workflowId);
+}
