@@ -1,0 +1,60 @@
+import { createRequire } from 'node:module';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import process from 'node:process';
+import { type Browser, chromium, type Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { programOnPath } from '../stack/programs.ts';
+
+const PROJECT = join(import.meta.dirname, '..');
+const MERMAID = join(createRequire(import.meta.url).resolve('mermaid'), '..', 'mermaid.min.js');
+const executablePath = ['chromium', 'chromium-browser', 'google-chrome'].map(programOnPath).find(Boolean) ?? '';
+
+const documents = ['README.md', 'README.zh-CN.md', ...readdirSync(join(PROJECT, 'docs')).map((name) => `docs/${name}`)];
+const diagrams = documents
+  .filter((name) => name.endsWith('.md'))
+  .flatMap((name) => {
+    const text = readFileSync(join(PROJECT, name), 'utf8');
+    return [...text.matchAll(/^```mermaid\n(?<diagram>[^]*?)^```$/gm)].map((match, index) => ({
+      name: `${name}, diagram ${index + 1}`,
+      diagram: match.groups?.['diagram'] ?? '',
+    }));
+  });
+
+/** Mermaid's own functions, as the browser has them. */
+declare const mermaid: { render: (id: string, text: string) => Promise<{ svg: string }> };
+
+describe.skipIf(executablePath === '')('the diagrams of the docs, drawn by Mermaid in Chromium', () => {
+  let browser: Browser;
+  let page: Page;
+
+  beforeAll(async () => {
+    browser = await chromium.launch({
+      executablePath,
+      args: [...(process.getuid?.() === 0 ? ['--no-sandbox'] : []), '--disable-gpu', '--disable-background-networking'],
+    });
+    page = await browser.newPage();
+    await page.setContent('<!doctype html><body></body>');
+    await page.addScriptTag({ path: MERMAID });
+  });
+
+  afterAll(async () => {
+    await browser?.close();
+  });
+
+  async function draw(diagram: string): Promise<string> {
+    return page.evaluate(async (text) => (await mermaid.render('drawn', text)).svg, diagram);
+  }
+
+  test('are in README and docs', () => {
+    expect(diagrams.length).toBeGreaterThanOrEqual(8);
+  });
+
+  test.each(diagrams)('$name', async ({ diagram }) => {
+    expect(await draw(diagram)).toMatch(/^<svg/);
+  });
+
+  test('would be refused where one is broken', async () => {
+    await expect(draw('flowchart LR\n  a -->')).rejects.toThrow(/Parse error/);
+  });
+});

@@ -1,0 +1,85 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { environmentSchema } from '../platform/config.ts';
+import { withOrderStates } from '../scripts/order-states-docs.ts';
+
+const PROJECT = join(import.meta.dirname, '..');
+const read = (path: string): string => readFileSync(join(PROJECT, path), 'utf8');
+const documents = [
+  'README.md',
+  'README.zh-CN.md',
+  'CHANGELOG.md',
+  ...readdirSync(join(PROJECT, 'docs')).map((name) => `docs/${name}`),
+].filter((name) => name.endsWith('.md'));
+
+function matches(text: string, pattern: RegExp): string[] {
+  return [...text.matchAll(pattern)].map((match) => match[1] ?? '');
+}
+
+test('docs/order-states.md has the states of the code', () => {
+  const document = read('docs/order-states.md');
+  expect(withOrderStates(document), 'run `npm run docs:order-states`').toBe(document);
+});
+
+describe.each(documents)('%s', (name) => {
+  const text = read(name);
+
+  test('links to what there is', () => {
+    const links = matches(text, /\]\((?!https?:|#)([^)#]+)(?:#[^)]*)?\)/g);
+    expect(links.filter((link) => !existsSync(join(PROJECT, dirname(name), link)))).toEqual([]);
+  });
+
+  test('names commands that there are', () => {
+    const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
+    const commands = matches(text, /npm run (?:-s )?([\w:-]+)/g);
+    expect(commands.filter((command) => !(command in scripts))).toEqual([]);
+    const entries = matches(text, /dist\/([\w./-]+)\.js/g);
+    expect(entries.filter((entry) => !existsSync(join(PROJECT, `${entry}.ts`)))).toEqual([]);
+  });
+
+  test('names settings that there are', () => {
+    const names = matches(text, /`([A-Z]+(?:_[A-Z]+)+)(?:=[^`]*)?`/g);
+    const known = new Set([...Object.keys(environmentSchema.shape), ...names.filter(isOfSomebodyElse)]);
+    expect(names.filter((setting) => !known.has(setting))).toEqual([]);
+  });
+});
+
+/** Temporal's and OpenTelemetry's own variables, and what only looks like a variable. */
+function isOfSomebodyElse(name: string): boolean {
+  return /^TEMPORAL_TLS_|^OTEL_|^REJECT_DUPLICATE$|^WAITING_FOR_PAYMENT$|^XDG_CACHE_HOME$/.test(name);
+}
+
+describe('README.zh-CN.md is in step with README.md', () => {
+  const english = read('README.md');
+  const chinese = read('README.zh-CN.md');
+
+  test('section for section', () => {
+    const headings = (text: string) => matches(text, /^(#+) /gm);
+    expect(headings(chinese)).toEqual(headings(english));
+  });
+
+  test('with the same commands and answers', () => {
+    const blocks = (text: string) =>
+      matches(text, /^```(?!mermaid)\w+\n([^]*?)^```$/gm).map((block) => block.replaceAll(/ +# .*$/gm, ''));
+    expect(blocks(chinese)).toEqual(blocks(english));
+  });
+
+  test('with the same steps in the picture', () => {
+    const arrows = (text: string) => matches(text, /^ +(\w+-?->>?\w+):/gm);
+    expect(arrows(english).length).toBeGreaterThan(9);
+    expect(arrows(chinese)).toEqual(arrows(english));
+  });
+
+  test.each([
+    ['words of code', /`([^`\n]+)`/g],
+    ['links', /\]\(([^)]+)\)/g],
+    ['addresses', /(?:https?:\/\/)?(127\.0\.0\.1:\d+[\w/.-]*)/g],
+  ])('with the same %s', (_what, pattern) => {
+    const inText = (text: string) =>
+      matches(text.replaceAll(/^```[^]*?^```$/gm, ''), pattern)
+        .filter((found) => !found.startsWith('README'))
+        .toSorted();
+    expect(inText(chinese)).toEqual(inText(english));
+  });
+});
