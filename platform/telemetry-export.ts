@@ -69,9 +69,13 @@ function toVersion2(span: SpanOfVersion1): tracing.ReadableSpan {
   };
 }
 
+/** Spans that are kept while they can't be sent, the newest; some hundred orders, and about two megabytes. */
+const MAX_KEPT_SPANS = 2000;
+const RETRY_INTERVAL_MS = 2000;
+
 /**
  * Sends spans, and says it once when they cannot be sent and once when they can again. An order never waits for its
- * trace: spans of a failed batch are lost, and whoever hands them over always hears of success.
+ * trace: whoever hands spans over always hears of success. What could not be sent is kept for a while and sent later.
  */
 export class ReportingExporter implements tracing.SpanExporter {
   readonly #exporter: tracing.SpanExporter;
@@ -79,6 +83,8 @@ export class ReportingExporter implements tracing.SpanExporter {
   readonly #logger: Logger;
   readonly #timeoutMs: number;
   #away = false;
+  #kept: tracing.ReadableSpan[] = [];
+  #retry: NodeJS.Timeout | undefined;
 
   /**
    * @param name where the spans go, as it stands in the log
@@ -92,8 +98,9 @@ export class ReportingExporter implements tracing.SpanExporter {
   }
 
   export(spans: tracing.ReadableSpan[], done: (result: core.ExportResult) => void): void {
+    const batch = [...this.#kept.splice(0), ...spans];
     let settled = false;
-    const settle = (problem: string | undefined) => {
+    const settle = (problem: string | undefined, worthKeeping = true) => {
       if (settled) {
         return;
       }
@@ -101,22 +108,36 @@ export class ReportingExporter implements tracing.SpanExporter {
       clearTimeout(timer);
       // Outside the trace that happened to start this batch: the line is not about that order.
       context.with(ROOT_CONTEXT, () => this.#report(problem));
+      if (problem !== undefined && worthKeeping) {
+        // One that was taken without an answer comes twice; by its id it is the same span.
+        this.#kept = [...batch, ...this.#kept].slice(-MAX_KEPT_SPANS);
+        this.#retry ??= setTimeout(() => this.#sendKept(), RETRY_INTERVAL_MS).unref();
+      }
       done({ code: core.ExportResultCode.SUCCESS });
     };
     const timer = setTimeout(() => settle(`no answer in ${this.#timeoutMs} ms`), this.#timeoutMs);
     timer.unref();
-    this.#exporter.export(spans, (result) => {
-      settle(result.code === core.ExportResultCode.SUCCESS ? undefined : (result.error?.message ?? 'refused'));
+    this.#exporter.export(batch, ({ code, error }) => {
+      if (code === core.ExportResultCode.SUCCESS) settle(undefined);
+      else settle(error?.message ?? 'refused', !isRefusal(error));
     });
   }
 
   async shutdown(): Promise<void> {
+    clearTimeout(this.#retry);
     let timer: NodeJS.Timeout | undefined;
     const deadline = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, this.#timeoutMs);
     });
     await Promise.race([this.#exporter.shutdown(), deadline]);
     clearTimeout(timer);
+  }
+
+  #sendKept(): void {
+    this.#retry = undefined;
+    if (this.#kept.length > 0) {
+      this.export([], () => undefined);
+    }
   }
 
   #report(problem: string | undefined): void {
@@ -131,4 +152,12 @@ export class ReportingExporter implements tracing.SpanExporter {
     }
     this.#away = problem !== undefined;
   }
+}
+
+/** Whether the spans themselves were not taken (4xx): sent again they would hold up all that come after them. */
+function isRefusal(error: Error | undefined): boolean {
+  const code: unknown = error !== undefined && 'code' in error ? error.code : undefined;
+  const status =
+    typeof code === 'number' ? code : Number(/status code from zipkin: (\d+)/.exec(error?.message ?? '')?.[1]);
+  return status >= 400 && status < 500;
 }

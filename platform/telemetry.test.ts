@@ -102,20 +102,38 @@ test('spans reach an OpenTelemetry collector', async () => {
   expect(collector.received).toMatchObject([{ path: '/v1/traces', body: expect.stringContaining('to the collector') }]);
 });
 
-test('while Zipkin is away there is one warning, and one line when it is back', async () => {
+test('while Zipkin is away there is one warning; when it is back one line, and what was kept is sent', async () => {
   collector.answer = 503;
   const telemetry = start({ zipkinUrl: url });
+  const lost = [];
   for (const round of [1, 2, 3]) {
-    oneSpan();
-    await vi.waitFor(() => expect(collector.received).toHaveLength(round), { timeout: 10_000 });
+    lost.push(oneSpan());
+    await vi.waitFor(() => expect(collector.received.length).toBeGreaterThanOrEqual(round), { timeout: 10_000 });
   }
   collector.answer = 202;
-  oneSpan();
+  collector.received.splice(0);
+  await vi.waitFor(() => expect(lines).toHaveLength(2), { timeout: 10_000 });
   await telemetry.shutdown();
   expect(lines.map(({ level, msg }) => [level, msg])).toEqual([
     ['warn', `Traces can't be sent to Zipkin at ${url}; orders go on without them until it is back`],
     ['info', `Traces are sent to Zipkin at ${url} again`],
   ]);
+  const sent = collector.received.map(({ body }) => body).join('');
+  for (const traceId of lost) expect(sent).toContain(traceId);
+});
+
+test('spans that are refused for what they are do not hold up others', async () => {
+  collector.answer = 400;
+  const telemetry = start({ zipkinUrl: url });
+  const refused = oneSpan();
+  await vi.waitFor(() => expect(lines).toHaveLength(1), { timeout: 10_000 });
+  collector.answer = 202;
+  collector.received.splice(0);
+  const next = oneSpan();
+  await telemetry.shutdown();
+  const sent = collector.received.map(({ body }) => body).join('');
+  expect(sent).toContain(next);
+  expect(sent).not.toContain(refused);
 });
 
 test('a traceparent is read where it is well-formed, and continued', async () => {
