@@ -74,7 +74,7 @@ export function createHttpFulfillment({ url, secret }: Options): FulfillmentServ
  *
  * @param atSeconds the time of signing in seconds since 1970; receivers refuse old ones
  */
-export function sign(secret: string, body: string, atSeconds: number): string {
+function sign(secret: string, body: string, atSeconds: number): string {
   return `t=${atSeconds},v1=${createHmac('sha256', secret).update(`${atSeconds}.${body}`).digest('hex')}`;
 }
 

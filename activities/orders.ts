@@ -2,6 +2,7 @@ import type { TimelineEntry } from '../contracts/messages.ts';
 import type { Database } from '../database/database.ts';
 import * as orders from '../database/orders.ts';
 import type { OrderLine } from '../domain/order-lines.ts';
+import { annotateSpan } from '../platform/spans.ts';
 
 export type OrderActivities = ReturnType<typeof createOrderActivities>;
 
@@ -9,15 +10,18 @@ export type OrderActivities = ReturnType<typeof createOrderActivities>;
 export function createOrderActivities({ database }: { readonly database: Database }) {
   return {
     async recordOrder(order: orders.NewOrder): Promise<void> {
+      annotateSpan({ 'order.id': order.orderId, 'order.status': 'PENDING' });
       await orders.insertOrder(database, order);
     },
 
     async recordTimelineEntry(entry: TimelineEntry): Promise<void> {
+      annotateSpan({ 'order.id': entry.orderId, 'order.status': entry.status, 'order.event': entry.event });
       await orders.appendTimelineEntry(database, entry);
     },
 
     /** @returns whether the entry stands; false where the order is not in the status that it starts from */
     async recordEntryAfterTheEnd(entry: orders.EntryAfterTheEnd): Promise<boolean> {
+      annotateSpan({ 'order.id': entry.orderId, 'order.event': entry.event });
       return orders.appendEntryAfterTheEnd(database, entry);
     },
 

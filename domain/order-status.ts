@@ -85,12 +85,3 @@ export function transitionEvent(to: OrderStatus): TransitionEvent {
 export function isTerminal(status: OrderStatus): boolean {
   return status === 'FINISHED' || status === 'CANCELLED' || status === 'EXPIRED' || status === 'REFUNDED';
 }
-
-/** Whether an order in this status can still be cancelled by its customer. */
-export function isCancellable(status: OrderStatus): boolean {
-  return status === 'PENDING' || status === 'WAITING_FOR_PAYMENT';
-}
-
-export function isOrderStatus(value: unknown): value is OrderStatus {
-  return orderStatuses.some((status) => status === value);
-}

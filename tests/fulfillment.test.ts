@@ -1,9 +1,14 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import { createServer, type Server } from 'node:http';
+import { createServer, type Server, type ServerResponse } from 'node:http';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { createFulfillmentReceiver } from '../docs/examples/fulfillment-receiver.ts';
 import { PENCIL, startWorld, type World } from './support/world.ts';
+
+/** The receiver does its work, and nobody hears its answer. */
+function unheard(response: ServerResponse): ServerResponse {
+  return Object.create(response, { writeHead: { value: () => ({ end: () => undefined }) } }) as ServerResponse;
+}
 
 const SECRET = 'a secret for the tests';
 const TOKEN = 'a token for the tests';
@@ -18,16 +23,15 @@ describe("the shop's own fulfillment", () => {
   let world: World;
 
   beforeAll(async () => {
-    front = createServer(async (request, response) => {
+    front = createServer((request, response) => {
       requests.push({ method: request.method ?? '', key: request.headers['idempotency-key'] as string | undefined });
       const next = script.length > 1 ? script.shift() : script[0];
-      if (next === undefined || next.afterTheEffect === true) receiver.server.emit('request', request, intercept());
-      if (next !== undefined) response.writeHead(next.status).end(JSON.stringify(next.body ?? {}));
-      function intercept() {
-        return next === undefined
-          ? response
-          : Object.create(response, { writeHead: { value: () => ({ end: () => undefined }) } });
+      if (next === undefined) {
+        receiver.server.emit('request', request, response);
+        return;
       }
+      if (next.afterTheEffect === true) receiver.server.emit('request', request, unheard(response));
+      response.writeHead(next.status).end(JSON.stringify(next.body ?? {}));
     });
     front.listen(0, '127.0.0.1');
     await once(front, 'listening');

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { OrderRecord } from '../database/orders.ts';
 import { unreachable } from '../domain/must.ts';

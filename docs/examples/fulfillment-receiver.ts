@@ -1,5 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 
 /** A request that was signed longer ago than this is refused: somebody may have kept it. */
 const TOLERANCE_SECONDS = 300;
@@ -14,7 +14,7 @@ type Shipment = { readonly status: 'shipped'; readonly trackingNumber: string } 
  */
 export function createFulfillmentReceiver(secret: string): { server: Server; shipments: Map<string, Shipment> } {
   const shipments = new Map<string, Shipment>();
-  const server = createServer(async (request, response) => {
+  const handle = async (request: IncomingMessage, response: ServerResponse) => {
     const answer = (status: number, body: object) =>
       response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
     const body = await readBody(request);
@@ -35,6 +35,10 @@ export function createFulfillmentReceiver(secret: string): { server: Server; shi
     return shipment.status === 'shipped'
       ? answer(200, { tracking_number: shipment.trackingNumber })
       : answer(410, { reason: 'the shipment was called off' });
+  };
+  const server = createServer((request, response) => {
+    // What is not answered is asked again.
+    handle(request, response).catch(() => response.destroy());
   });
   return { server, shipments };
 }
