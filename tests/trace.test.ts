@@ -103,8 +103,13 @@ describe.skipIf(missing !== undefined)(`traces in a real Zipkin${missing === und
     expect(new Set(attempts.map(({ tags }) => tags?.['otel.status_code']))).toEqual(new Set(['ERROR', 'OK']));
     expect(spans.find(({ name }) => name === root)?.tags).toMatchObject({
       'order.id': orderId,
+      'customer.id': 'customer-of-a-trace',
       'http.response.status_code': '200',
     });
+    const written = spans.filter(({ name }) => name === 'runactivity:recordtimelineentry');
+    expect(new Set(written.map(({ tags }) => tags?.['order.status']))).toEqual(
+      new Set(['WAITING_FOR_PAYMENT', 'PAID', 'FINISHED']),
+    );
   });
 
   test('a refund after the end is one tree too', async () => {

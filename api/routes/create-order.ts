@@ -51,7 +51,7 @@ export function createOrderRoute(dependencies: Dependencies): FastifyPluginAsync
         const lines = mergeLines(request.body.items.map(({ itemID, quantity }) => ({ itemId: itemID, quantity })));
         const key = request.headers['idempotency-key'];
         const orderId = key === undefined ? randomOrderId() : orderIdOfKey(customerId, key);
-        annotateSpan({ 'order.id': orderId });
+        annotateSpan({ 'order.id': orderId, 'customer.id': customerId });
         return reported(dependencies, {
           orderId,
           customerId,
