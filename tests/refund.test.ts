@@ -123,7 +123,7 @@ describe('refunds and disputes after the end', () => {
       `tracking_number=${order.trackingNumber}`,
       `order_id=${order.orderId}`,
     ]) {
-      expect(await find(query), query).toMatchObject({ status: 200, body: { data: { order_id: order.orderId } } });
+      expect(await find(query), `found by ${query}`).toMatchObject({ status: 200, body: { data: { order_id: order.orderId } } });
     }
     expect((await find('tracking_number=nothing')).status).toBe(404);
     expect((await find('')).status).toBe(400);
