@@ -11,6 +11,7 @@ const EVENT = {
   id: 'evt_1',
   object: 'event',
   type: 'payment_intent.payment_failed',
+  created: 1_763_800_000,
   livemode: false,
   data: { object: { id: 'pi_1', metadata: { order_id: ORDER_ID }, last_payment_error: { code: 'expired_card' } } },
 };
@@ -122,5 +123,20 @@ describe('what becomes of an event', () => {
     const { send } = await start(() => Promise.reject(away));
     const body = JSON.stringify(EVENT);
     expect((await send(body, sign(body))).statusCode).toBe(503);
+  });
+
+  it.each([
+    { what: 'a moment ago: 503, since its payment may not be known yet', ageSeconds: 5, status: 503 },
+    { what: 'hours ago: 200, since it is nobody of ours', ageSeconds: 4 * 3600, status: 200 },
+  ])('answers to a dispute of an unknown payment, opened $what', async ({ ageSeconds, status }) => {
+    const { send } = await start(async () => ({ outcome: 'unknownOrder', orderId: undefined }));
+    const object = { id: 'du_1', payment_intent: 'pi_1', status: 'needs_response', reason: 'fraudulent', amount: 1 };
+    const body = JSON.stringify({
+      ...EVENT,
+      type: 'charge.dispute.created',
+      created: Math.floor(Date.now() / 1000) - ageSeconds,
+      data: { object: { ...object, currency: 'usd' } },
+    });
+    expect((await send(body, sign(body))).statusCode).toBe(status);
   });
 });

@@ -9,6 +9,7 @@ import { createMetrics, type Metrics } from '../platform/metrics.ts';
 import type { ReadinessChecks } from '../platform/operations-server.ts';
 import { addRequestTracing, annotateSpan, joinTrace } from '../platform/spans.ts';
 import { success } from './envelope.ts';
+import { ApiError } from './errors.ts';
 import { createHttpServer } from './http-server.ts';
 import { createEventDelivery, type Delivery } from './webhook/delivery.ts';
 import { verifyStripeSignature } from './webhook/signature.ts';
@@ -89,9 +90,29 @@ export async function createWebhookApp(options: {
     if (received.livemode !== options.livemode) return { outcome: 'otherMode' };
     if (received.ofOtherAccount) return { outcome: 'otherAccount' };
     if (received.forOrder === undefined) return { outcome: 'notHandled' };
-    return options.deliver(received.forOrder);
+    const delivery = await options.deliver(received.forOrder);
+    if (delivery.outcome === 'unknownOrder' && mayBeEarly(received, Date.now())) {
+      throw new ApiError(
+        'unavailable',
+        `Stripe event ${received.eventId} (${received.type}) names a payment that no order is known to have yet; send it again later`,
+      );
+    }
+    return delivery;
   }
   return app;
+}
+
+/** An order's row knows its payment once it is PAID; this leaves time for workers that were away. */
+const EARLY_FOR_MS = 3_600_000;
+
+/**
+ * Whether an event may have overtaken the payment that it is about. A dispute or a failed refund names nothing but the
+ * payment, and to take it as nobody's would lose it; Stripe sends again what is not taken.
+ */
+function mayBeEarly({ forOrder, createdMs }: ReceivedEvent, nowMs: number): boolean {
+  const { kind, paymentIntentId } = forOrder?.event ?? {};
+  const namesPayment = (kind === 'dispute' || kind === 'refundFailed') && typeof paymentIntentId === 'string';
+  return namesPayment && forOrder?.orderId === undefined && nowMs - createdMs < EARLY_FOR_MS;
 }
 
 /** Events that no order acts on are the most; they are worth a line only to who looks for them. */

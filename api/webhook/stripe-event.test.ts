@@ -6,7 +6,15 @@ const TRACEPARENT = '00-654f54b90d7ed003c4d05fad87e5a925-0123456789abcdef-01';
 const METADATA = { order_id: ORDER_ID, traceparent: TRACEPARENT };
 
 function event(type: string, object: Record<string, unknown>) {
-  return { id: 'evt_1', object: 'event', type, livemode: false, api_version: '2026-10-28.endive', data: { object } };
+  return {
+    id: 'evt_1',
+    object: 'event',
+    type,
+    created: 1,
+    livemode: false,
+    api_version: '2026-10-28.endive',
+    data: { object },
+  };
 }
 
 const SESSION = {
@@ -29,6 +37,7 @@ describe('events that orders act on', () => {
     expect(received).toEqual({
       eventId: 'evt_1',
       type: 'checkout.session.completed',
+      createdMs: 1000,
       livemode: false,
       ofOtherAccount: false,
       forOrder: {
@@ -136,6 +145,7 @@ describe('other events', () => {
     expect(parseStripeEvent(event('charge.succeeded', {}))).toEqual({
       eventId: 'evt_1',
       type: 'charge.succeeded',
+      createdMs: 1000,
       livemode: false,
       ofOtherAccount: false,
       forOrder: undefined,

@@ -14,6 +14,7 @@ const metadata = z.record(z.string(), z.string()).nullish();
 const eventSchema = z.looseObject({
   id,
   type: z.string().min(1),
+  created: z.number(),
   livemode: z.boolean(),
   account: z.string().nullish(),
   data: z.looseObject({ object: z.looseObject({}) }),
@@ -57,6 +58,8 @@ const refundSchema = z.looseObject({
 export type ReceivedEvent = {
   readonly eventId: string;
   readonly type: string;
+  /** When it happened, in milliseconds since 1970. */
+  readonly createdMs: number;
   readonly livemode: boolean;
   /** Whether it happened on an account that is connected to ours, whose payments are not our orders'. */
   readonly ofOtherAccount: boolean;
@@ -79,10 +82,11 @@ export type EventForOrder = {
  * @throws ApiError 1000 naming the fields that are not as Stripe documents them
  */
 export function parseStripeEvent(payload: unknown): ReceivedEvent {
-  const { id: eventId, type, livemode, account, data } = parse(eventSchema, payload, '');
+  const { id: eventId, type, created, livemode, account, data } = parse(eventSchema, payload, '');
   return {
     eventId,
     type,
+    createdMs: created * 1000,
     livemode,
     ofOtherAccount: account !== undefined && account !== null,
     forOrder: isHandled(type) ? reduce(eventId, type, data.object) : undefined,
