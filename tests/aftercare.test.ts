@@ -1,0 +1,146 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { OrderRecord } from '../database/orders.ts';
+import { chargeApart, tellPaid } from './support/stray-payments.ts';
+import { startWorld, type World } from './support/world.ts';
+
+let world: World;
+beforeAll(async () => {
+  world = await startWorld();
+});
+afterAll(() => world.stop());
+
+/** Each way for an order to end without its customer's money. */
+const ENDS = [
+  { status: 'CANCELLED', end: async (order: OrderRecord) => void (await world.cancel(order)) },
+  { status: 'EXPIRED', end: async (order: OrderRecord) => void (await world.stripe.timeOut(order.checkoutSessionId!)) },
+] as const;
+
+describe.concurrent('a payment for an order that has ended', () => {
+  test.each(ENDS)('$status: is given back in full, once, and page and timeline say so', async ({ status, end }) => {
+    const order = await ended(status, end);
+    const paymentIntent = await payLate(order, { copies: 3 });
+    const returned = await world.untilEvent(order.orderId, 'payment.returned');
+    expect(returned.status).toBe(status);
+    expect(returned.timeline.at(-1)?.detail).toContain('A payment of $1.00 came after the order had ended.');
+    expect(await pageText(order)).toContain('given back in full');
+
+    // Another event of the same payment asks for nothing more.
+    await tellPaid(world, order, { payment_intent: paymentIntent });
+    await everyAftercareEnded();
+    expect((await world.order(order.orderId)).timeline).toEqual(returned.timeline);
+    const { charges, refunds } = await world.stripe.ledger(order.orderId);
+    expect(charges).toMatchObject([{ amountMinor: 100, amountRefundedMinor: 100 }]);
+    expect(refunds).toHaveLength(1);
+  });
+
+  test('FINISHED: the second payment is given back, the first one stays', async () => {
+    const order = await world.finishedOrder();
+    await world.workflowResult(order.orderId);
+    const second = await payLate(order);
+    await world.untilEvent(order.orderId, 'payment.returned');
+    const { charges, refunds } = await world.stripe.ledger(order.orderId);
+    expect(charges.map(({ amountRefundedMinor }) => amountRefundedMinor)).toEqual([0, 100]);
+    expect(refunds).toMatchObject([{ paymentIntentId: second, status: 'succeeded' }]);
+    expect((await world.order(order.orderId)).status).toBe('FINISHED');
+  });
+
+  test('its own event, sent again, asks for nothing', async () => {
+    const order = await world.finishedOrder();
+    await world.workflowResult(order.orderId);
+    const events = await world.stripe.events('checkout.session.completed');
+    const mine = events.find((event) => (event.data.object as { id: string }).id === order.checkoutSessionId);
+    expect((await world.stripe.redeliver(mine!.id, 5)).results).toEqual([200, 200, 200, 200, 200]);
+    await everyAftercareEnded();
+    expect(await world.order(order.orderId)).toEqual(order);
+    expect((await world.stripe.ledger(order.orderId)).refunds).toEqual([]);
+  });
+
+  test('when Temporal has forgotten the order', async () => {
+    const order = await ended('CANCELLED', async (waiting) => void (await world.cancel(waiting)));
+    await world.forgetWorkflow(order.orderId);
+    await payLate(order);
+    await world.untilEvent(order.orderId, 'payment.returned');
+    expect((await world.stripe.ledger(order.orderId)).refunds).toHaveLength(1);
+  }, 150_000);
+});
+
+describe.concurrent('a dispute', () => {
+  test('after the end goes to the timeline, from its beginning to its end', async () => {
+    const order = await world.finishedOrder();
+    await world.workflowResult(order.orderId);
+    const [charge] = (await world.stripe.ledger(order.orderId)).charges;
+    const { id } = await world.stripe.openDispute(charge!.id);
+    await world.untilEvent(order.orderId, 'payment.disputed');
+    await world.stripe.closeDispute(id, 'won');
+    const closed = await world.untilEvent(order.orderId, 'dispute.closed');
+    expect(closed.timeline.at(-1)?.detail).toContain('won');
+    expect(closed.status).toBe('FINISHED');
+  });
+
+  test('that comes together with the payment is not lost', async () => {
+    const order = await world.orderWaitingForPayment();
+    await world.pay(order, { card: '4000000000000259' });
+    await world.untilStatus(order.orderId, 'FINISHED');
+    const disputed = await world.untilEvent(order.orderId, 'payment.disputed');
+    expect(disputed.status).toBe('FINISHED');
+  });
+});
+
+/** These script what all refunds meet, so they run one after the other. */
+describe('a late payment whose refund fails at first', () => {
+  test.each([
+    { how: 'with 500', action: { type: 'error', status: 500 }, times: 3 },
+    { how: 'with 429', action: { type: 'error', status: 429 }, times: 3 },
+    { how: 'with a 500 that Stripe keeps', action: { type: 'error', status: 500, stored: true }, times: 2 },
+    { how: 'in a connection that is reset after the effect', action: { type: 'reset', when: 'after' }, times: 1 },
+    { how: 'in a connection that is reset before it', action: { type: 'reset', when: 'before' }, times: 2 },
+  ] as const)('$how: goes back in full, once', async ({ action, times }) => {
+    const order = await ended('CANCELLED', async (waiting) => void (await world.cancel(waiting)));
+    const { id } = await world.stripe.addFault({ method: 'POST', path: '/v1/refunds', times, action });
+    await payLate(order);
+    await world.untilEvent(order.orderId, 'payment.returned');
+    expect((await world.stripe.faults()).find((fault) => fault.id === id)?.fired).toBe(times);
+    await world.stripe.clearFaults();
+    const { charges, refunds } = await world.stripe.ledger(order.orderId);
+    expect(charges).toMatchObject([{ amountRefundedMinor: 100 }]);
+    expect(refunds).toHaveLength(1);
+  });
+
+  test('for want of balance: is asked for again under another key, and goes back once', async () => {
+    const order = await ended('CANCELLED', async (waiting) => void (await world.cancel(waiting)));
+    await world.stripe.refuseRefunds(1);
+    await payLate(order);
+    const patienceMs = 60_000;
+    await world.until(async () => {
+      const { timeline } = await world.order(order.orderId);
+      expect(timeline.at(-1)?.event).toBe('payment.returned');
+    }, patienceMs);
+    expect((await world.stripe.ledger(order.orderId)).refunds).toHaveLength(1);
+  }, 80_000);
+});
+
+async function ended(status: OrderRecord['status'], end: (order: OrderRecord) => Promise<void>): Promise<OrderRecord> {
+  const { orderId } = await world.orderWaitingForPayment().then(async (order) => end(order).then(() => order));
+  const order = await world.untilStatus(orderId, status);
+  await world.workflowResult(orderId);
+  return order;
+}
+
+/** The customer's money comes after the order's end; gives its payment intent. */
+async function payLate(order: OrderRecord, event: { copies?: number } = {}): Promise<string> {
+  const paymentIntent = await chargeApart(world, order);
+  const results = await tellPaid(world, order, { payment_intent: paymentIntent }, event);
+  expect(new Set(results)).toEqual(new Set([200]));
+  return paymentIntent;
+}
+
+async function everyAftercareEnded(): Promise<void> {
+  const query = `TaskQueue = '${world.config.temporal.taskQueuePrefix}orders' AND WorkflowType = 'paymentAftercare'`;
+  for await (const { workflowId } of world.client.workflow.list({ query })) await world.workflowResult(workflowId);
+}
+
+async function pageText({ customerId, orderId }: OrderRecord): Promise<string> {
+  const query = new URLSearchParams({ 'customer-id': customerId, 'order-id': orderId });
+  const response = await fetch(`${world.config.publicUrl}/payment?${query.toString()}`);
+  return response.text();
+}
