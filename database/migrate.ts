@@ -3,21 +3,41 @@ import { runner } from 'node-pg-migrate';
 
 const directory = fileURLToPath(new URL('migrations', import.meta.url));
 
+/** The database can't be reached or brought up to date. The message names it and says why; its password is not in it. */
+export class MigrationError extends Error {
+  override readonly name = 'MigrationError';
+}
+
 /**
  * Brings the schema up to date; does nothing where it is. Several processes may call it at once: the first one
  * migrates, the others wait for it.
  *
  * @returns the names of the migrations that were applied now
+ * @throws MigrationError
  */
 export async function migrate(databaseUrl: string): Promise<string[]> {
-  const applied = await runner({
-    databaseUrl,
-    dir: directory,
-    direction: 'up',
-    migrationsTable: 'schema_migrations',
-    // Waits for another process's migration instead of failing beside it.
-    advisoryLockMode: 'wait',
-    log: () => {},
-  });
-  return applied.map(({ name }) => name);
+  try {
+    const applied = await runner({
+      databaseUrl,
+      dir: directory,
+      direction: 'up',
+      migrationsTable: 'schema_migrations',
+      // Waits for another process's migration instead of failing beside it.
+      advisoryLockMode: 'wait',
+      log: () => {},
+    });
+    return applied.map(({ name }) => name);
+  } catch (error) {
+    const { host, pathname } = new URL(databaseUrl);
+    throw new MigrationError(
+      `Database ${pathname.slice(1)} at ${host} can't be brought up to date: ${reasonOf(error)}. Check DATABASE_URL.`,
+      { cause: error },
+    );
+  }
+}
+
+/** Node gives a refused connection as an AggregateError without a message. */
+function reasonOf(error: unknown): string {
+  const first: unknown = error instanceof AggregateError ? error.errors[0] : error;
+  return first instanceof Error ? first.message : String(first);
 }

@@ -81,8 +81,12 @@ export function createStack(settings: StackSettings, log: Reporter, onGivenUp: (
       onStart,
       signal: ending.signal,
     });
-    const { migrate } = await import('../database/migrate.ts');
-    await migrate(infrastructure.databaseUrl);
+    const { migrate, MigrationError } = await import('../database/migrate.ts');
+    try {
+      await migrate(infrastructure.databaseUrl);
+    } catch (error) {
+      throw error instanceof MigrationError ? new StackError(error.message) : error;
+    }
     return infrastructure;
   }
 

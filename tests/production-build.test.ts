@@ -96,7 +96,7 @@ describe('the production build', () => {
     const url = `postgres://nobody@127.0.0.1:${await freePort()}/orders`;
     const { code, output } = await product.start('database/migrate.main.js', { DATABASE_URL: url }).exited;
     expect(output).toMatch(
-      /^migrate: Database orders at 127\.0\.0\.1:\d+ can't be migrated: .*ECONNREFUSED.*DATABASE_URL/,
+      /^migrate: Database orders at 127\.0\.0\.1:\d+ can't be brought up to date: .*ECONNREFUSED.*DATABASE_URL/,
     );
     expect(code).toBe(1);
   });
