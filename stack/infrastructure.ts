@@ -1,4 +1,5 @@
 import type { ManagedProcess, ProcessEvents } from './managed-process.ts';
+import { isListening } from './ports.ts';
 import { createPostgresServer, ensureDatabase, type PostgresServer } from './postgres.ts';
 import type { Reporter } from './stack-error.ts';
 import type { StateFolder } from './state-folder.ts';
@@ -94,7 +95,13 @@ async function startTemporal(
   started: ManagedProcess[],
 ): Promise<Pick<Infrastructure, 'temporalAddress' | 'temporalUiUrl' | 'temporal'>> {
   const temporalAddress = options.external?.temporalAddress;
-  if (temporalAddress !== undefined) return { temporalAddress, temporalUiUrl: undefined, temporal: undefined };
+  if (temporalAddress !== undefined) {
+    // It may be on its way up, or behind a proxy: the processes wait for it, and say so in their logs.
+    if (!(await isListening(temporalAddress))) {
+      options.log.warn(`Nothing answers at ${temporalAddress} yet, where Temporal should be (TEMPORAL_ADDRESS)`);
+    }
+    return { temporalAddress, temporalUiUrl: undefined, temporal: undefined };
+  }
   const startedAt = performance.now();
   const temporal = await createTemporalServer({
     state: options.state,

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import process from 'node:process';
 import { expect, test } from 'vitest';
-import { freePort, isPortFree, requireFreePort } from './ports.ts';
+import { freePort, isListening, isPortFree, requireFreePort } from './ports.ts';
 
 test('a port that is taken is told of with its part, its holder and the setting that moves it', async () => {
   const server = createServer().listen(0, '127.0.0.1');
@@ -25,4 +25,14 @@ test('a port that is taken is told of with its part, its holder and the setting 
 
 test('a free port can be listened on', async () => {
   expect(await isPortFree(await freePort())).toBe(true);
+});
+
+test('a server that listens is told from an address where nothing does', async () => {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  expect(await isListening(`127.0.0.1:${port}`)).toBe(true);
+  server.close();
+  await once(server, 'close');
+  expect(await isListening(`127.0.0.1:${port}`)).toBe(false);
 });

@@ -1,7 +1,10 @@
 import { execFile } from 'node:child_process';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { promisify } from 'node:util';
 import { StackError } from './stack-error.ts';
+
+/** A server that is there takes a connection at once, also on the other side of the world. */
+const CONNECT_TIMEOUT_MS = 3000;
 
 /** A port on loopback that nothing listens on at the moment. */
 export async function freePort(): Promise<number> {
@@ -23,6 +26,21 @@ export async function requireFreePort(port: number, part: string, setting: strin
   throw new StackError(
     `Port ${port}, for ${part}, is taken${holder === undefined ? '' : ` by ${holder}`}. Stop that, or set ${setting} to a free port.`,
   );
+}
+
+/** Whether a server answers at `host:port` soon. */
+export async function isListening(address: string): Promise<boolean> {
+  const { hostname, port } = new URL(`tcp://${address}`);
+  return new Promise((resolve) => {
+    const socket = connect({ host: hostname, port: Number(port), timeout: CONNECT_TIMEOUT_MS });
+    const settle = (answers: boolean): void => {
+      socket.destroy();
+      resolve(answers);
+    };
+    socket.once('connect', () => settle(true));
+    socket.once('timeout', () => settle(false));
+    socket.once('error', () => settle(false));
+  });
 }
 
 /** The port that was listened on for a moment, or undefined where it is taken. */
