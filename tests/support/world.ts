@@ -274,10 +274,17 @@ export class World extends ShopClient {
     const { namespace } = this.config.temporal;
     const { workflowService } = this.client;
     await workflowService.deleteWorkflowExecution({ namespace, workflowExecution: { workflowId } });
-    await this.until(
-      () => expect(this.client.workflow.getHandle(workflowId).describe()).rejects.toThrow(WorkflowNotFoundError),
-      FORGET_MS,
-    );
+    await this.until(async () => expect(await this.knowsWorkflow(workflowId)).toBe(false), FORGET_MS);
+  }
+
+  async knowsWorkflow(workflowId: string): Promise<boolean> {
+    try {
+      await this.client.workflow.getHandle(workflowId).describe();
+      return true;
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) return false;
+      throw error;
+    }
   }
 
   /** Waits until the order's workflow has ended, and gives its result. */
