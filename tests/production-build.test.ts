@@ -67,6 +67,9 @@ describe('the production build', () => {
       const link = new URL(waiting.data.payment_link ?? '');
       await createSandboxAdmin(urls.sandbox).pay(link.pathname.split('/').at(-1) ?? '');
       await untilStatus(orderUrl, 'FINISHED');
+
+      const shown = await product.start('cli/main.js', environment, ['order', 'show', data.order_id]).exited;
+      expect(shown).toMatchObject({ code: 0, output: expect.stringContaining('FINISHED') });
     } finally {
       const exits = await Promise.all(
         [...processes].map(async ([entry, started]) => [entry, (await started.stop()).code]),

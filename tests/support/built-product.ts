@@ -21,7 +21,11 @@ export type ProductProcess = {
 export type BuiltProduct = {
   readonly folder: string;
   /** Runs `node dist/<entry>` with this environment and nothing else of ours. */
-  readonly start: (entry: string, environment: Readonly<Record<string, string>>) => ProductProcess;
+  readonly start: (
+    entry: string,
+    environment: Readonly<Record<string, string>>,
+    args?: readonly string[],
+  ) => ProductProcess;
   /** The files that are there, without those of the packages. */
   readonly files: () => string[];
   readonly remove: () => void;
@@ -50,7 +54,7 @@ export async function buildProduct(): Promise<BuiltProduct> {
 
   return {
     folder,
-    start: (entry, environment) => startProcess(folder, entry, environment),
+    start: (entry, environment, args = []) => startProcess(folder, [join('dist', entry), ...args], environment),
     files: () =>
       readdirSync(folder, { recursive: true, encoding: 'utf8' })
         .filter((name) => !name.startsWith('node_modules'))
@@ -69,8 +73,12 @@ export function copiedIntoImage(): { readonly from: string; readonly to: string 
   });
 }
 
-function startProcess(folder: string, entry: string, environment: Readonly<Record<string, string>>): ProductProcess {
-  const child = spawn(process.execPath, [join('dist', entry)], {
+function startProcess(
+  folder: string,
+  args: readonly string[],
+  environment: Readonly<Record<string, string>>,
+): ProductProcess {
+  const child = spawn(process.execPath, args, {
     cwd: folder,
     env: { PATH: process.env['PATH'], NODE_ENV: 'production', ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
