@@ -26,9 +26,10 @@ FROM ${NODE_IMAGE} AS packages
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund
-# Temporal's native library comes for five platforms; this image is one of them.
+# What is never loaded here goes: Temporal's native library for other platforms, type declarations, source maps.
 RUN case "$(uname -m)" in x86_64) arch=x86_64 ;; *) arch=aarch64 ;; esac && \
-    find node_modules/@temporalio/core-bridge/releases -mindepth 1 -maxdepth 1 -type d ! -name "${arch}-unknown-linux-gnu" -exec rm -rf {} +
+    find node_modules/@temporalio/core-bridge/releases -mindepth 1 -maxdepth 1 -type d ! -name "${arch}-unknown-linux-gnu" -exec rm -rf {} + && \
+    find node_modules -type f \( -name "*.d.ts" -o -name "*.d.mts" -o -name "*.d.cts" -o -name "*.map" \) -delete
 
 FROM ${NODE_IMAGE}
 LABEL org.opencontainers.image.title="order-backend" \

@@ -48,9 +48,13 @@ export async function buildProduct(): Promise<BuiltProduct> {
   });
   cpSync(join(sources, 'dist'), join(folder, 'dist'), { recursive: true });
   rmSync(sources, { recursive: true });
-  await run('npm', ['ci', '--omit=dev', '--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline'], {
-    cwd: folder,
-  });
+  // The second stage, which installs the packages.
+  for (const command of instructions(2, 'RUN')) {
+    await run('/bin/sh', ['-euc', command], {
+      cwd: folder,
+      env: { ...process.env, npm_config_prefer_offline: 'true' },
+    });
+  }
 
   return {
     folder,
@@ -65,12 +69,19 @@ export async function buildProduct(): Promise<BuiltProduct> {
 
 /** What the Dockerfile's first stage, which builds, copies from the project. */
 export function copiedIntoImage(): { readonly from: string; readonly to: string }[] {
-  const [, build = ''] = readFileSync(join(PROJECT, 'Dockerfile'), 'utf8').split(/^FROM .*$/m);
-  return [...build.matchAll(/^COPY (?<paths>.+)$/gm)].flatMap(({ groups }) => {
-    const paths = (groups?.['paths'] ?? '').split(' ');
+  return instructions(1, 'COPY').flatMap((line) => {
+    const paths = line.split(' ');
     const to = paths.pop() ?? '';
     return paths.map((from) => ({ from, to }));
   });
+}
+
+function instructions(stage: number, name: 'COPY' | 'RUN'): string[] {
+  const text =
+    readFileSync(join(PROJECT, 'Dockerfile'), 'utf8')
+      .replaceAll('\\\n', ' ')
+      .split(/^FROM .*$/m)[stage] ?? '';
+  return text.split('\n').flatMap((line) => (line.startsWith(`${name} `) ? [line.slice(name.length + 1)] : []));
 }
 
 function startProcess(
