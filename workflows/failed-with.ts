@@ -1,6 +1,10 @@
-import { ActivityFailure, ApplicationFailure } from '@temporalio/workflow';
+import { ActivityFailure, ApplicationFailure, type TemporalFailure } from '@temporalio/workflow';
 
-/** Whether an activity failed for good with this type of failure. */
-export function failedWith(error: unknown, type: string): error is ActivityFailure {
-  return error instanceof ActivityFailure && error.cause instanceof ApplicationFailure && error.cause.type === type;
+/**
+ * Whether an activity failed for good with this type of failure. A local activity's failure comes as it is, without the
+ * `ActivityFailure` around it.
+ */
+export function failedWith(error: unknown, type: string): error is TemporalFailure {
+  const failure = error instanceof ActivityFailure ? error.cause : error;
+  return failure instanceof ApplicationFailure && failure.type === type;
 }

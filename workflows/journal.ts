@@ -1,4 +1,4 @@
-import { ActivityFailure, log, setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow';
+import { isCancellation, log, setCurrentDetails, TemporalFailure, upsertSearchAttributes } from '@temporalio/workflow';
 import { defineSearchAttributeKey } from '@temporalio/common';
 import { TIMELINE_CONFLICT } from '../contracts/failures.ts';
 import { ORDER_STATUS_ATTRIBUTE, type TimelineEntry } from '../contracts/messages.ts';
@@ -102,7 +102,8 @@ export class Journal {
     try {
       await write(this.#activities.localOrders);
     } catch (error) {
-      if (!(error instanceof ActivityFailure)) throw error;
+      // A local activity's failure comes as it is: not an ActivityFailure, but what it failed with, or a time-out.
+      if (!(error instanceof TemporalFailure) || isCancellation(error)) throw error;
       if (failedWith(error, TIMELINE_CONFLICT)) throw conflict(error);
       log.warn('The row could not be written at once; an activity goes on trying', { status: this.#status });
       await write(this.#activities.orders).catch((failure: unknown) => {
@@ -116,6 +117,6 @@ export class Journal {
  * The row says otherwise than this workflow: a bug, which fails the workflow task until it is mended. It is no reason to
  * undo anything, since which of the two is right is not known here.
  */
-function conflict(cause: ActivityFailure): Error {
+function conflict(cause: TemporalFailure): Error {
   return new Error(cause.cause?.message ?? cause.message, { cause });
 }
