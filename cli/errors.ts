@@ -11,7 +11,7 @@ export const exitCodes = {
   notFound: 3,
   refused: 4,
   away: 5,
-  findings: 6,
+  problems: 6,
 } as const;
 
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];

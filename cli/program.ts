@@ -16,7 +16,7 @@ type Json = { readonly json?: true };
 
 const EXIT_CODES = `
 Exit codes: 0 done, 1 a fault of ours, 2 wrong usage or settings, 3 no such order or item, 4 the order's state does
-not allow it, 5 PostgreSQL or Temporal does not answer, 6 the doctor has found something.
+not allow it, 5 PostgreSQL or Temporal does not answer, 6 the doctor has found a problem.
 
 It works with the running \`npm start\`; DATABASE_URL, TEMPORAL_ADDRESS and the other settings of docs/configuration.md
 lead it elsewhere.`;
@@ -26,6 +26,8 @@ export function createProgram(onExit: (code: ExitCode) => void): Command {
   const program = new Command('npm run cli --')
     .description('Looks after orders and stock, and finds out what is wrong.')
     .addHelpText('after', EXIT_CODES)
+    // Before the commands are added: they inherit it.
+    .exitOverride()
     .showHelpAfterError('Add --help to see how it is used.')
     .configureHelp({ helpWidth: 110 });
 
@@ -87,7 +89,7 @@ export function createProgram(onExit: (code: ExitCode) => void): Command {
       false,
     )
     .action((options: Json & { repair: boolean }) => execute(options, (context) => runDoctor(context, options)));
-  return program.exitOverride();
+  return program;
 }
 
 function orderIdArgument(): Argument {

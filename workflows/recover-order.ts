@@ -1,9 +1,11 @@
-import { CancellationScope, log } from '@temporalio/workflow';
+import { CancellationScope, continueAsNew, log } from '@temporalio/workflow';
 import type { LostOrder } from '../activities/orders.ts';
 import type { OrderLifecycleInput, OrderLifecycleResult, RecoverOrderInput } from '../contracts/messages.ts';
+import { TIMELINE_CONFLICT } from '../contracts/failures.ts';
 import { isTerminal } from '../domain/order-status.ts';
 import { must } from '../domain/must.ts';
 import { connectActivities } from './activities.ts';
+import { failedWith } from './failed-with.ts';
 import { fulfill } from './fulfillment-steps.ts';
 import { drain, registerHandlers } from './order-lifecycle.ts';
 import { Order } from './order.ts';
@@ -17,6 +19,8 @@ const LOST = 'The shop lost track of the order, so it was cancelled.';
  *
  * An unpaid order is cancelled; that its Checkout Session was closed comes first, and a payment that had come is given
  * back. A paid one is shipped, which is safe to do twice, unless Stripe says that its money was given back before.
+ *
+ * Where something else has written the timeline meanwhile it begins anew: each of the steps may be done again.
  */
 export async function recoverOrder({ orderId, fulfillmentRetryMs }: RecoverOrderInput): Promise<OrderLifecycleResult> {
   const lost = await connectActivities().orders.readLostOrder(orderId);
@@ -26,7 +30,13 @@ export async function recoverOrder({ orderId, fulfillmentRetryMs }: RecoverOrder
   const order = new Order(inputOf(orderId, lost, fulfillmentRetryMs), lost);
   registerHandlers(order);
   return CancellationScope.nonCancellable(async () => {
-    await takeUp(order, lost);
+    try {
+      await takeUp(order, lost);
+    } catch (error) {
+      if (!(error instanceof Error) || !failedWith(error.cause, TIMELINE_CONFLICT)) throw error;
+      log.warn('An event of Stripe was written to the timeline first; the row is read anew');
+      await continueAsNew<typeof recoverOrder>({ orderId, fulfillmentRetryMs });
+    }
     await drain(order);
     return { status: must(order.status, 'the status of an order that was taken up') };
   });

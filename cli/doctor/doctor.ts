@@ -36,9 +36,9 @@ export async function runDoctor(context: Context, options: { readonly repair: bo
   }
   const bad = findings.filter(({ level }) => level !== 'ok');
   return {
-    data: { healthy: bad.length === 0, findings },
+    data: { healthy: isHealthy(findings), findings },
     text: [...findings.map(describe), '', summarize(bad)].join('\n'),
-    exitCode: bad.length === 0 ? exitCodes.done : exitCodes.findings,
+    exitCode: isHealthy(findings) ? exitCodes.done : exitCodes.problems,
   };
 }
 

@@ -1,5 +1,10 @@
-import { type Client, isGrpcDeadlineError, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
-import { defineSearchAttributeKey, SearchAttributeType, TypedSearchAttributes } from '@temporalio/common';
+import {
+  type Client,
+  isGrpcDeadlineError,
+  WorkflowExecutionAlreadyStartedError,
+  WorkflowFailedError,
+} from '@temporalio/client';
+import { defineSearchAttributeKey, rootCause, SearchAttributeType, TypedSearchAttributes } from '@temporalio/common';
 import {
   CUSTOMER_ID_ATTRIBUTE,
   ORDER_STATUS_ATTRIBUTE,
@@ -63,7 +68,8 @@ async function recover(context: Context, client: Client, order: LostOrder): Prom
       return warning(ABOUT, `Order ${orderId} is looked after again, and not at its end yet`, mend, [orderId]);
     }
     const mend = 'See docs/operations.md, "An order is stuck".';
-    return problem(ABOUT, `Order ${orderId} could not be repaired: ${reasonOf(error)}`, mend, [orderId]);
+    const reason = reasonOf(error instanceof WorkflowFailedError ? rootCause(error.cause) : error);
+    return problem(ABOUT, `Order ${orderId} could not be repaired: ${reason}`, mend, [orderId]);
   }
 }
 

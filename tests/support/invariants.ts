@@ -181,8 +181,12 @@ function timelineViolations({ orderId, status, seq, timeline }: Row): string[] {
 
 /** I4 and I6: an order waits for its customer in a running workflow, or has ended in a closed one that says the same. */
 async function workflowViolations(client: Client, { orderId, runId, status, timeline }: Row): Promise<string[]> {
-  const handle = client.workflow.getHandle(orderId, runId);
-  const workflow = await describe(handle);
+  const made = client.workflow.getHandle(orderId, runId);
+  const madeBy = await describe(made);
+  // What was terminated by hand, `recoverOrder` takes up under the same id.
+  const isLost = madeBy?.status.name === 'TERMINATED';
+  const handle = isLost ? client.workflow.getHandle(orderId) : made;
+  const workflow = isLost ? await describe(handle) : madeBy;
   if (workflow === undefined) {
     return isTerminal(status) ? [] : [`I6: order ${orderId} is ${status} and has no workflow`];
   }
