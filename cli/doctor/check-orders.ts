@@ -58,7 +58,21 @@ export async function findLostOrders(
   return lost;
 }
 
-function describeLost({ orderId, status, workflow }: LostOrder): Finding {
+/** Its workflow came to an end of its own that its row does not know: the database is older than Temporal's. */
+export function isBehind({ workflow }: LostOrder): boolean {
+  return workflow === 'COMPLETED';
+}
+
+function describeLost(order: LostOrder): Finding {
+  const { orderId, status, workflow } = order;
+  if (isBehind(order)) {
+    return problem(
+      ABOUT,
+      `Order ${orderId} is ${status}, but its workflow has ended: PostgreSQL was restored to before that`,
+      'It is not repaired by itself, since its goods may have left: see docs/operations.md, "After a restore".',
+      [orderId],
+    );
+  }
   const fate = workflow === 'gone' ? 'Temporal knows no workflow of it' : `its workflow is ${workflow}`;
   const repair =
     status === 'PAID'

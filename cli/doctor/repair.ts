@@ -18,7 +18,7 @@ import { giveBackStock } from '../../database/stock.ts';
 import type { Context } from '../context.ts';
 import { reasonOf } from '../errors.ts';
 import { describeWorkflow } from '../workflow-state.ts';
-import { findLostOrders, listRunning, type LostOrder } from './check-orders.ts';
+import { findLostOrders, isBehind, listRunning, type LostOrder } from './check-orders.ts';
 import { isOld } from './check-stock.ts';
 import { type Finding, ok, problem, warning } from './finding.ts';
 
@@ -32,7 +32,9 @@ export async function repair(context: Context): Promise<Finding[]> {
   const running = await listRunning(context, client);
   const lost = await findLostOrders(context, await listOpenOrders(context.database), new Set(running.keys()));
   const findings: Finding[] = [];
-  for (const order of lost) findings.push(await recover(context, client, order));
+  for (const order of lost.filter((candidate) => !isBehind(candidate))) {
+    findings.push(await recover(context, client, order));
+  }
   findings.push(...(await releaseStrayStock(context)));
   return findings.length > 0 ? findings : [ok(ABOUT, 'there was nothing to repair')];
 }
