@@ -43,7 +43,7 @@ export class Trigger {
 }
 
 /** Numbers from 0 to 1 that come again with the same seed, so that a failing run can be repeated (mulberry32). */
-function seededRandom(seed: number): () => number {
+export function seededRandom(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;
