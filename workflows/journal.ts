@@ -19,6 +19,8 @@ type NewOrder = {
   readonly detail: string;
 };
 
+type Write = (orders: Pick<Activities['orders'], 'recordOrder' | 'recordTimelineEntry'>) => Promise<void>;
+
 type Changes = Pick<TimelineEntry, 'checkoutSessionId' | 'paymentLink' | 'paymentIntentId' | 'trackingNumber'>;
 
 /**
@@ -50,26 +52,39 @@ export class Journal {
 
   /** Begins the order as PENDING, with its row and lines. */
   async begin(order: NewOrder): Promise<void> {
-    this.#step('PENDING');
+    this.#check('PENDING');
     this.#seq = 1;
-    await this.#write((orders) => orders.recordOrder({ ...order, orderId: this.#orderId }));
+    const event = transitionEvent('PENDING');
+    await this.#write((orders) =>
+      orders.recordOrder.executeWithOptions({ summary: event }, [{ ...order, orderId: this.#orderId }]),
+    );
+    this.#status = 'PENDING';
     setCurrentDetails(order.detail);
-    reportEvent(this.#orderId, transitionEvent('PENDING'), 'PENDING');
+    reportEvent(this.#orderId, event, 'PENDING');
   }
 
   /** Moves the order to another status and writes it down. */
   async transition(to: OrderStatus, detail: string, changes: Changes = {}): Promise<void> {
-    this.#step(to);
-    await this.#record(to, transitionEvent(to), detail, changes);
+    this.#check(to);
+    const entry = this.#entry(to, transitionEvent(to), detail, changes);
+    await this.#write((orders) => orders.recordTimelineEntry.executeWithOptions({ summary: entry.event }, [entry]));
+    // Only now, so that whoever waits for the status finds it in the row too.
+    this.#status = to;
+    this.#show(entry);
     upsertSearchAttributes([{ key: orderStatusKey, value: to }]);
     if (to === 'PAID') this.#paidAt = Date.now();
     if (to === 'FINISHED' && this.#paidAt !== undefined) reportFulfillmentTime(Date.now() - this.#paidAt);
   }
 
-  /** Writes down what happened without a change of status. */
+  /**
+   * Writes down what happened without a change of status. Not from within the workflow task: what a message brings is to
+   * be durable before it is written. A task that is done again after a crash may hold more, and decide in another order.
+   */
   async note(event: string, detail: string): Promise<void> {
     if (this.#status === undefined) throw new Error('An order that does not exist has no timeline');
-    await this.#record(this.#status, event, detail, {});
+    const entry = this.#entry(this.#status, event, detail, {});
+    await this.#writeRemotely((orders) => orders.recordTimelineEntry.executeWithOptions({ summary: event }, [entry]));
+    this.#show(entry);
   }
 
   /** Shows that the request was refused: there is no order and no row. */
@@ -79,26 +94,27 @@ export class Journal {
     reportRefusal(reason);
   }
 
-  #step(to: OrderStatus): void {
+  #check(to: OrderStatus): void {
     if (!canTransition(this.#status, to)) {
       throw new Error(`Order ${this.#orderId} cannot go from ${this.#status ?? 'nothing'} to ${to}`);
     }
-    this.#status = to;
   }
 
-  async #record(status: OrderStatus, event: string, detail: string, changes: Changes): Promise<void> {
+  #entry(status: OrderStatus, event: string, detail: string, changes: Changes): TimelineEntry {
     this.#seq += 1;
-    const entry = { orderId: this.#orderId, seq: this.#seq, status, event, detail, ...changes };
-    await this.#write((orders) => orders.recordTimelineEntry(entry));
+    return { orderId: this.#orderId, seq: this.#seq, status, event, detail, ...changes };
+  }
+
+  #show({ orderId, event, status, detail }: TimelineEntry): void {
     setCurrentDetails(detail);
-    reportEvent(this.#orderId, event, status);
+    reportEvent(orderId, event, status);
   }
 
   /**
    * Writes from within the workflow task, and where that fails from an activity of its own that waits for PostgreSQL as
    * long as it takes. Both may happen; the rows are written by `(order_id, seq)`, so twice is once.
    */
-  async #write(write: (orders: Pick<Activities['orders'], 'recordOrder' | 'recordTimelineEntry'>) => Promise<void>) {
+  async #write(write: Write): Promise<void> {
     try {
       await write(this.#activities.localOrders);
     } catch (error) {
@@ -106,9 +122,15 @@ export class Journal {
       if (!(error instanceof TemporalFailure) || isCancellation(error)) throw error;
       if (failedWith(error, TIMELINE_CONFLICT)) throw conflict(error);
       log.warn('The row could not be written at once; an activity goes on trying', { status: this.#status });
-      await write(this.#activities.orders).catch((failure: unknown) => {
-        throw failedWith(failure, TIMELINE_CONFLICT) ? conflict(failure) : failure;
-      });
+      await this.#writeRemotely(write);
+    }
+  }
+
+  async #writeRemotely(write: Write): Promise<void> {
+    try {
+      await write(this.#activities.orders);
+    } catch (error) {
+      throw failedWith(error, TIMELINE_CONFLICT) ? conflict(error) : error;
     }
   }
 }

@@ -12,7 +12,7 @@ import { must } from '../domain/must.ts';
 import type { OrderLine } from '../domain/order-lines.ts';
 import { alarm, reportDecline } from './events.ts';
 import { fulfill } from './fulfillment-steps.ts';
-import { cancelUpdate, createUpdate, customerReturnedSignal, refundUpdate, stripeEventSignal } from './messages.ts';
+import { cancelUpdate, createUpdate, customerReturnedUpdate, refundUpdate, stripeEventSignal } from './messages.ts';
 import { Order } from './order.ts';
 import { collectPayment, requestPayment } from './payment-steps.ts';
 import { describeItems } from './words.ts';
@@ -34,7 +34,7 @@ export async function orderLifecycle(input: OrderLifecycleInput): Promise<OrderL
   return CancellationScope.nonCancellable(async () => {
     await takeToItsEnd(order);
     await drain(order);
-    return { status: order.status ?? 'REFUSED' };
+    return order.status === undefined ? { status: 'REFUSED', create: order.created ?? null } : { status: order.status };
   });
 }
 
@@ -75,14 +75,24 @@ export function registerHandlers(order: Order): void {
     if (event.kind === 'declined') reportDecline(event.code);
     order.inbox.push({ kind: 'stripeEvent', event });
   });
-  setHandler(customerReturnedSignal, async () => {
-    if (returnChecks >= MAX_RETURN_CHECKS || order.status !== 'WAITING_FOR_PAYMENT') return;
-    returnChecks += 1;
-    const answered = await CancellationScope.nonCancellable(() =>
-      condition(() => order.status !== 'WAITING_FOR_PAYMENT', RETURN_CHECK_DELAY_MS),
-    );
-    if (!answered) order.inbox.push({ kind: 'checkDue' });
-  });
+  setHandler(
+    customerReturnedUpdate,
+    async () => {
+      returnChecks += 1;
+      const answered = await CancellationScope.nonCancellable(() =>
+        condition(() => order.status !== 'WAITING_FOR_PAYMENT', RETURN_CHECK_DELAY_MS, {
+          summary: 'The customer is back; the webhook should be here',
+        }),
+      );
+      if (!answered) order.inbox.push({ kind: 'checkDue' });
+    },
+    {
+      validator: () => {
+        if (order.status !== 'WAITING_FOR_PAYMENT') throw new Error('The order does not wait for its payment');
+        if (returnChecks >= MAX_RETURN_CHECKS) throw new Error('Stripe was asked often enough');
+      },
+    },
+  );
   // Temporal's own Cancel is an operator's wish like any other, and nothing is torn in the middle.
   CancellationScope.current().cancelRequested.catch(() => {
     order.inbox.push({ kind: 'cancel', request: { by: 'operator', reason: 'The shop cancelled the order.' } });
@@ -145,6 +155,15 @@ async function open(order: Order): Promise<readonly OrderLine[] | undefined> {
 
 /** Undoes what was done and ends the order in the way that its status allows. */
 async function giveUp(order: Order, cause: TemporalFailure): Promise<void> {
+  try {
+    await undo(order, cause);
+  } catch (error) {
+    // A workflow does not fail: its task does, and goes on when the cause is mended.
+    throw new Error(`Order ${order.input.orderId} could not be given up`, { cause: error });
+  }
+}
+
+async function undo(order: Order, cause: TemporalFailure): Promise<void> {
   switch (order.status) {
     case undefined:
       await order.compensate();

@@ -9,25 +9,28 @@ import { refundPayment } from './refund.ts';
  */
 export async function refundOrder({ orderId, restock, reason }: RefundOrderInput): Promise<RefundResult> {
   const activities = connectActivities();
-  const order = await activities.orders.readEndedOrder(orderId);
+  const order = await activities.orders.readEndedOrder.executeWithOptions({ summary: 'Read the order' }, [orderId]);
   if (order === null) throw new Error(`Order ${orderId} does not exist`);
   if (order.status === 'REFUNDED') return { outcome: 'refunded' };
   if (order.status !== 'FINISHED' || order.paymentIntentId === null) {
     return { outcome: 'notRefundable', status: order.status };
   }
-  await refundPayment(activities, { orderId, paymentIntentId: order.paymentIntentId });
+  const refund = await refundPayment(activities, { orderId, paymentIntentId: order.paymentIntentId });
+  if (refund === 'disputed') return { outcome: 'disputed' };
   if (restock) {
     await activities.stock.giveBackStock.executeWithOptions({ summary: 'Give the stock back' }, [
       { orderId, runId: order.runId },
     ]);
   }
-  await activities.orders.recordEntryAfterTheEnd({
-    orderId,
-    source: 'refund',
-    event: 'order.refunded',
-    detail: `${reason} The payment was given back in full${restock ? ', and the goods are back in stock' : ''}.`,
-    transition: { from: 'FINISHED', to: 'REFUNDED' },
-  });
+  await activities.orders.recordEntryAfterTheEnd.executeWithOptions({ summary: 'order.refunded' }, [
+    {
+      orderId,
+      source: 'refund',
+      event: 'order.refunded',
+      detail: `${reason} The payment was given back in full${restock ? ', and the goods are back in stock' : ''}.`,
+      transition: { from: 'FINISHED', to: 'REFUNDED' },
+    },
+  ]);
   reportEvent(orderId, 'order.refunded', 'REFUNDED');
   return { outcome: 'refunded' };
 }
