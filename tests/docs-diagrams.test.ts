@@ -1,14 +1,12 @@
 import { createRequire } from 'node:module';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import process from 'node:process';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { programOnPath } from '../stack/programs.ts';
+import { launchBrowser } from './support/browser.ts';
 
 const PROJECT = join(import.meta.dirname, '..');
 const MERMAID = join(createRequire(import.meta.url).resolve('mermaid'), '..', 'mermaid.min.js');
-const executablePath = ['chromium', 'chromium-browser', 'google-chrome'].map(programOnPath).find(Boolean) ?? '';
 
 const documents = ['README.md', 'README.zh-CN.md', ...readdirSync(join(PROJECT, 'docs')).map((name) => `docs/${name}`)];
 const diagrams = documents
@@ -24,15 +22,12 @@ const diagrams = documents
 /** Mermaid's own functions, as the browser has them. */
 declare const mermaid: { render: (id: string, text: string) => Promise<{ svg: string }> };
 
-describe.skipIf(executablePath === '')('the diagrams of the docs, drawn by Mermaid in Chromium', () => {
+describe('the diagrams of the docs, drawn by Mermaid in Chromium', () => {
   let browser: Browser;
   let page: Page;
 
   beforeAll(async () => {
-    browser = await chromium.launch({
-      executablePath,
-      args: [...(process.getuid?.() === 0 ? ['--no-sandbox'] : []), '--disable-gpu', '--disable-background-networking'],
-    });
+    browser = await launchBrowser();
     page = await browser.newPage();
     await page.setContent('<!doctype html><body></body>');
     await page.addScriptTag({ path: MERMAID });

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import * as messages from '../contracts/messages.ts';
 import { environmentSchema } from '../platform/config.ts';
 import { withOrderStates } from '../scripts/order-states-docs.ts';
 
@@ -20,6 +21,18 @@ function matches(text: string, pattern: RegExp): string[] {
 test('docs/order-states.md has the states of the code', () => {
   const document = read('docs/order-states.md');
   expect(withOrderStates(document), 'run `npm run docs:order-states`').toBe(document);
+});
+
+test('docs/domain.md has the workflows, updates and signals of the code', () => {
+  const kinds = Object.entries(messages).flatMap(([constant, name]) => {
+    if (typeof name !== 'string' || constant.endsWith('_ATTRIBUTE') || constant.endsWith('_ID')) return [];
+    return [[name, /_(UPDATE|SIGNAL)$/.exec(constant)?.[1]?.toLowerCase() ?? 'workflow']];
+  });
+  const table = matches(read('docs/domain.md'), /^(\| `\w+` \| (?:update|signal|workflow)).*$/gm).map((row) =>
+    row.replaceAll(/[|`]/g, '').trim().split(/\s+/),
+  );
+  // The first workflow is the one that the others are sent to.
+  expect(Object.fromEntries([...table, ['orderLifecycle', 'workflow']])).toEqual(Object.fromEntries(kinds));
 });
 
 describe.each(documents)('%s', (name) => {
