@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { orderIdOfKey, requestHash } from '../api/order-id.ts';
+import { ORDER_LIFECYCLE, type OrderLifecycleInput } from '../contracts/messages.ts';
 import type { Items } from './support/shop-client.ts';
 import { BOOK, newCustomer, ONE_PENCIL, PENCIL, startWorld, type World } from './support/world.ts';
 
@@ -54,6 +56,8 @@ describe.concurrent('a create with an Idempotency-Key', () => {
     await world.forgetWorkflow(orderId);
     expect(await world.create(customer, TWO_PENCILS, key)).toEqual(first);
     expect(await world.create(customer, ONE_PENCIL, key)).toMatchObject(OTHER_REQUEST);
+    // The row has the answer, so nothing is started again.
+    expect(await world.knowsWorkflow(orderId)).toBe(false);
     expect((await world.order(orderId)).status).toBe('FINISHED');
     expect((await world.stripe.ledger(orderId)).charges).toHaveLength(1);
   }, 150_000);
@@ -101,6 +105,36 @@ describe.concurrent('a create with an Idempotency-Key', () => {
     expect(await world.create(customer, items(key), key)).toEqual(first);
     expect(await world.create(customer, item(key, 1), key)).toMatchObject(OTHER_REQUEST);
     expect(await world.create(customer, items(key), newKey())).toMatchObject({ status: 200 });
+  });
+
+  test('is refused also where Temporal lost the question and ran the workflow all the same', async () => {
+    const customer = newCustomer();
+    const key = newKey();
+    const lines = [{ itemId: PENCIL, quantity: 9_999 }];
+    const orderId = orderIdOfKey(customer, key);
+    const input: OrderLifecycleInput = {
+      orderId,
+      customerId: customer,
+      lines,
+      requestHash: requestHash(customer, lines),
+      keyed: true,
+      traceId: '1'.repeat(32),
+      traceparent: `00-${'1'.repeat(32)}-${'2'.repeat(16)}-01`,
+      successUrl: 'http://127.0.0.1/success',
+      cancelUrl: 'http://127.0.0.1/cancel',
+      paymentWindowMs: 60_000,
+      fulfillmentRetryMs: 60_000,
+    };
+    await world.client.workflow.execute<(input: OrderLifecycleInput) => Promise<unknown>>(ORDER_LIFECYCLE, {
+      workflowId: orderId,
+      taskQueue: `${world.config.temporal.taskQueuePrefix}orders`,
+      args: [input],
+    });
+    const items = lines.map(({ itemId, quantity }) => ({ itemID: itemId, quantity }));
+    expect(await world.create(customer, items, key)).toMatchObject({
+      status: 409,
+      body: { errorCode: 3000, traceID: input.traceId },
+    });
   });
 
   test('belongs to its customer: two customers with one key have two orders', async () => {
