@@ -1,6 +1,7 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { Stripe } from 'stripe';
 import {
+  PAYMENT_DISPUTED,
   RESERVATION_RELEASED,
   STRIPE_KEPT_FAILURE,
   STRIPE_MISCONFIGURED,
@@ -36,6 +37,7 @@ export function toActivityFailure(error: unknown): unknown {
  */
 export function toRefundFailure(error: unknown): unknown {
   if (!(error instanceof Stripe.errors.StripeInvalidRequestError)) return error;
+  if (error.code === 'charge_disputed') return failure(PAYMENT_DISPUTED, error, { nonRetryable: true });
   return isReplayed(error)
     ? failure(STRIPE_KEPT_FAILURE, error, { nonRetryable: true })
     : failure(STRIPE_MISCONFIGURED, error, { nonRetryable: false, nextRetryDelay: MISCONFIGURED_RETRY_MS });
@@ -60,18 +62,21 @@ function toStripeFailure(error: Stripe.errors.StripeError): unknown {
     error instanceof Stripe.errors.StripeAuthenticationError ||
     error instanceof Stripe.errors.StripePermissionError ||
     error instanceof Stripe.errors.StripeIdempotencyError ||
+    // The addresses come from PUBLIC_URL.
+    error.param === 'success_url' ||
+    error.param === 'cancel_url' ||
     // All ids are Stripe's own: one that it does not know belongs to another account or mode.
     error.code === 'resource_missing'
   ) {
     return failure(STRIPE_MISCONFIGURED, error, { nonRetryable: false, nextRetryDelay: MISCONFIGURED_RETRY_MS });
   }
-  return status >= 400 ? failure(STRIPE_REFUSED, error, { nonRetryable: true }) : error;
+  return status >= 400 ? failure(STRIPE_REFUSED, error, { nonRetryable: true, details: [error.code] }) : error;
 }
 
 function failure(
   type: string,
   cause: Error,
-  options: { readonly nonRetryable: boolean; readonly nextRetryDelay?: number },
+  options: { readonly nonRetryable: boolean; readonly nextRetryDelay?: number; readonly details?: unknown[] },
 ): ApplicationFailure {
   return ApplicationFailure.create({ type, message: cause.message, cause, ...options });
 }

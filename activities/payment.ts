@@ -40,6 +40,14 @@ export function createPaymentActivities({ stripe }: { readonly stripe: Stripe })
     return toCheckoutSession(answered(session, `Checkout Session ${sessionId}`));
   }
 
+  /** Whether a refund is refused because the money is with the customer already: refunded, or lost in a dispute. */
+  async function isGivenBack(error: unknown, paymentIntentId: string): Promise<boolean> {
+    if (hasCode(error, 'charge_already_refunded')) return true;
+    if (!hasCode(error, 'charge_disputed')) return false;
+    const disputes = await stripe.disputes.list({ payment_intent: paymentIntentId });
+    return disputes.data.some((dispute) => dispute.status === 'lost');
+  }
+
   return {
     /** Makes the Checkout Session that the customer pays on; all that Stripe sees is fixed by the workflow's input. */
     async createCheckoutSession(input: CreateCheckoutSessionInput): Promise<CreatedCheckoutSession> {
@@ -111,8 +119,11 @@ export function createPaymentActivities({ stripe }: { readonly stripe: Stripe })
         );
         answered(refund, `a refund of ${input.paymentIntentId}`);
       } catch (error) {
-        if (!isAlreadyRefunded(error)) throw toRefundFailure(error);
-        log.info('The payment had been given back before', { paymentIntentId: input.paymentIntentId });
+        if (await isGivenBack(error, input.paymentIntentId)) {
+          log.info('The payment had been given back before', { paymentIntentId: input.paymentIntentId });
+        } else {
+          throw toRefundFailure(error);
+        }
       }
     },
   };
@@ -136,6 +147,6 @@ function stillOpen(error: unknown, sessionId: string): unknown {
   return new Error(`Checkout Session ${sessionId} is open and could not be closed: ${error.message}`, { cause: error });
 }
 
-function isAlreadyRefunded(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'charge_already_refunded';
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Stripe.errors.StripeError && error.code === code;
 }

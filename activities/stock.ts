@@ -1,3 +1,4 @@
+import { activityInfo } from '@temporalio/activity';
 import type { HoldStockResult } from '../contracts/messages.ts';
 import type { Database } from '../database/database.ts';
 import * as stock from '../database/stock.ts';
@@ -9,7 +10,10 @@ export function createStockActivities({ database }: { readonly database: Databas
   return {
     /** Takes stock for all lines or for none; gives the lines with their prices, or why there is no order. */
     async holdStock(input: stock.HoldStockInput): Promise<HoldStockResult> {
-      return stock.holdStock(database, input);
+      const result = await stock.holdStock(database, input);
+      // An attempt before this one may only be slow, and must not hold stock for an order that is refused now.
+      if (!result.held && activityInfo().attempt > 1) await stock.giveBackStock(database, input);
+      return result;
     },
 
     /** Gives back what the order holds; nothing where it holds nothing. */

@@ -1,6 +1,8 @@
 import {
   type Client,
   isGrpcDeadlineError,
+  WorkflowExecutionAlreadyStartedError,
+  WorkflowFailedError,
   WithStartWorkflowOperation,
   WorkflowNotFoundError,
   WorkflowUpdateFailedError,
@@ -22,10 +24,11 @@ import {
   CREATE_UPDATE_ID,
   type CreateResult,
   CUSTOMER_ID_ATTRIBUTE,
-  CUSTOMER_RETURNED_SIGNAL,
+  CUSTOMER_RETURNED_UPDATE,
   ORDER_LIFECYCLE,
   ORDER_STATUS_ATTRIBUTE,
   type OrderLifecycleInput,
+  type OrderLifecycleResult,
   REFUND_ORDER,
   REFUND_UPDATE,
   type RefundOrderInput,
@@ -60,6 +63,18 @@ type Options = { readonly client: Client; readonly taskQueues: TaskQueues; reado
 
 /** @param options `createTimeoutMs`: how long a create waits for its answer, in milliseconds */
 export function createOrderLifecycle({ client, taskQueues, createTimeoutMs }: Options) {
+  /** What the workflow of an order that was refused says; null where there is an order or nothing is said. */
+  async function refusedCreate(orderId: string, deadline: number): Promise<CreateResult | null> {
+    const handle = client.workflow.getHandle<() => Promise<OrderLifecycleResult>>(orderId);
+    try {
+      const result = await client.withDeadline(deadline, () => handle.result());
+      return 'create' in result ? result.create : null;
+    } catch (error) {
+      if (error instanceof WorkflowFailedError) return null;
+      throw error;
+    }
+  }
+
   return {
     /**
      * Starts the order's workflow and waits for the order, in one durable round trip. Asked again it gives the first
@@ -84,12 +99,21 @@ export function createOrderLifecycle({ client, taskQueues, createTimeoutMs }: Op
         ]),
         staticSummary: summaryOf(input),
       });
-      return client.withDeadline(Date.now() + createTimeoutMs, () =>
-        client.workflow.executeUpdateWithStart<Workflow, CreateResult, []>(CREATE_UPDATE, {
-          startWorkflowOperation,
-          updateId: CREATE_UPDATE_ID,
-        }),
-      );
+      const deadline = Date.now() + createTimeoutMs;
+      try {
+        return await client.withDeadline(deadline, () =>
+          client.workflow.executeUpdateWithStart<Workflow, CreateResult, []>(CREATE_UPDATE, {
+            startWorkflowOperation,
+            updateId: CREATE_UPDATE_ID,
+          }),
+        );
+      } catch (error) {
+        // Temporal may have lost the update, which is durable only once it is accepted, and run the workflow all the same.
+        const create =
+          error instanceof WorkflowExecutionAlreadyStartedError ? await refusedCreate(input.orderId, deadline) : null;
+        if (create === null) throw error;
+        return create;
+      }
     },
 
     /**
@@ -158,9 +182,14 @@ export function createOrderLifecycle({ client, taskQueues, createTimeoutMs }: Op
 
     /** Tells the order that its customer is back from Stripe, so that it need not rely on the webhook alone. */
     async customerReturned(orderId: string): Promise<void> {
-      await client.withDeadline(Date.now() + RETURN_WAIT_MS, () =>
-        client.workflow.getHandle(orderId).signal(CUSTOMER_RETURNED_SIGNAL),
-      );
+      try {
+        await client.withDeadline(Date.now() + RETURN_WAIT_MS, () =>
+          client.workflow.getHandle(orderId).startUpdate(CUSTOMER_RETURNED_UPDATE, { waitForStage: 'ACCEPTED' }),
+        );
+      } catch (error) {
+        // Refused: the order has its payment, or was told often enough.
+        if (!(error instanceof WorkflowUpdateFailedError)) throw error;
+      }
     },
   };
 }

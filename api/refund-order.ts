@@ -27,6 +27,9 @@ export async function refundOrder(
     if (asked.outcome === 'underWay') return false;
     if (asked.outcome === 'ended') {
       if (asked.result.outcome === 'refunded') return true;
+      if (asked.result.outcome === 'disputed') {
+        throw notRefundable(order, 'is disputed at the bank, and Stripe refunds nothing before the bank has decided');
+      }
       if (asked.result.outcome === 'shipped') {
         throw notRefundable(
           order,

@@ -8,6 +8,8 @@ export const STRIPE_REFUSED = 'StripeRefused';
 export const STRIPE_KEPT_FAILURE = 'StripeKeptFailure';
 /** Stripe does not take our key or our way of asking: the operator's to mend, not the order's fault. */
 export const STRIPE_MISCONFIGURED = 'StripeMisconfigured';
+/** The payment is disputed at the bank: Stripe refunds nothing before the bank has decided. */
+export const PAYMENT_DISPUTED = 'PaymentDisputed';
 /** The order's timeline says something else than the workflow: a bug, or two that write. */
 export const TIMELINE_CONFLICT = 'TimelineConflict';
 /** The stock was given back before it was taken: an attempt that was given up on came late. */

@@ -22,7 +22,8 @@ export const CANCEL_UPDATE_ID = 'cancel';
 export const STRIPE_EVENT_SIGNAL = 'stripeEvent';
 /** An operator's wish to refund an order that is paid and not finished; after its end `refundOrder` does it. */
 export const REFUND_UPDATE = 'refund';
-export const CUSTOMER_RETURNED_SIGNAL = 'customerReturned';
+/** The customer is back from Stripe. An update, since one that is refused leaves nothing in the history. */
+export const CUSTOMER_RETURNED_UPDATE = 'customerReturned';
 
 /** Search attributes; `CustomerId` is the client's pseudonymous id, no personal data. */
 export const ORDER_STATUS_ATTRIBUTE = 'OrderStatus';
@@ -119,6 +120,8 @@ export type RefundResult =
   | { readonly outcome: 'refunded' }
   /** The goods left before the refund; it was not made, and can be asked for now that this is known. */
   | { readonly outcome: 'shipped'; readonly trackingNumber: string }
+  /** Stripe refunds nothing while the bank has not decided a dispute. */
+  | { readonly outcome: 'disputed' }
   /** There is nothing to refund in this status. */
   | { readonly outcome: 'notRefundable'; readonly status: OrderStatus };
 
@@ -177,8 +180,10 @@ export type StripeEvent = {
     }
 );
 
-/** How the workflow of an order ended: the order's last status, or that there never was an order. */
-export type OrderLifecycleResult = { readonly status: OrderStatus | 'REFUSED' };
+/** How the workflow of an order ended: the order's last status, or why there never was an order. */
+export type OrderLifecycleResult =
+  | { readonly status: OrderStatus }
+  | { readonly status: 'REFUSED'; readonly create: CreateResult | null };
 
 export type PaymentAftercareInput = { readonly orderId: string; readonly event: StripeEvent };
 

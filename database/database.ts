@@ -20,6 +20,8 @@ type DatabaseOptions = {
 /** A connection or statement that takes longer than this is as good as lost; activities retry it. */
 const CONNECT_TIMEOUT_MS = 5_000;
 const STATEMENT_TIMEOUT_MS = 8_000;
+/** A worker that is lost in the middle of a transaction does not keep the items locked for everybody else. */
+const IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000;
 
 // bigint columns hold minor units and stay below 2^53 by the schema's checks.
 types.setTypeParser(types.builtins.INT8, Number);
@@ -33,6 +35,7 @@ export function createDatabase({ url, poolSize, name, onIdleError }: DatabaseOpt
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     // The server gives up first; the client's own limit is for a server that cannot answer any more.
     statement_timeout: STATEMENT_TIMEOUT_MS,
+    idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
     query_timeout: STATEMENT_TIMEOUT_MS + 2_000,
     keepAlive: true,
   });

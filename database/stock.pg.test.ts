@@ -111,6 +111,18 @@ describe('holding stock', () => {
     expect(await availableOf(PENCIL)).toBe(before);
   });
 
+  test('takes over what a refused run gave back and nobody made an order of', async () => {
+    const order = newOrder();
+    const before = await availableOf(PENCIL);
+    await holdStock(database, order);
+    await giveBackStock(database, order);
+    const later = { ...order, runId: 'run-2', lines: [{ itemId: BOOK, quantity: 1 }] };
+    expect(await holdStock(database, later)).toMatchObject({ held: true, lines: [{ itemId: BOOK }] });
+    await expect(holdStock(database, order)).resolves.toMatchObject({ refusal: { reason: 'orderExists' } });
+    await giveBackStock(database, later);
+    expect(await availableOf(PENCIL), 'the first lines are not given back again').toBe(before);
+  });
+
   test('of the same items in another order, many at once, never waits in a circle', async () => {
     const lines = [
       { itemId: PENCIL, quantity: 1 },

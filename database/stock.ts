@@ -101,11 +101,35 @@ async function lockReservation(connection: Queryable, { orderId, runId }: HoldSt
     values: [orderId],
   });
   const reservation = existing.rows[0];
-  if (reservation?.run_id !== runId) throw new Refused({ reason: 'orderExists' });
+  if (reservation?.run_id !== runId) {
+    if (await takeOver(connection, { orderId, runId })) return true;
+    throw new Refused({ reason: 'orderExists' });
+  }
   if (reservation.state === 'released') {
     throw new ReservationReleasedError(`Order ${orderId}: its stock was given back before, so it is not taken again`);
   }
   return false;
+}
+
+/**
+ * Takes over the reservation of a run that was refused and forgotten since: an idempotency key may come again after that.
+ * It holds nothing, and no order was made of it.
+ */
+async function takeOver(connection: Queryable, { orderId, runId }: Omit<HoldStockInput, 'lines'>): Promise<boolean> {
+  const taken = await connection.query({
+    name: 'reservations.take-over',
+    text: `
+      UPDATE reservations SET run_id = $2, state = 'held', released_at = NULL
+      WHERE order_id = $1 AND state = 'released' AND NOT EXISTS (SELECT FROM orders WHERE order_id = $1)`,
+    values: [orderId, runId],
+  });
+  if (taken.rowCount === 0) return false;
+  await connection.query({
+    name: 'reservation-lines.clear',
+    text: 'DELETE FROM reservation_lines WHERE order_id = $1',
+    values: [orderId],
+  });
+  return true;
 }
 
 type ItemRow = { item_id: string; name: string; unit_amount_minor: number; currency: string; available: number };

@@ -47,8 +47,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'expire before cancel',
     file: 'domain/payment.ts',
-    find: "? { state: { ...state, closing: message.closing }, step: { do: 'closeSession' } }",
-    replace: "? { state, step: { do: 'end', closing: message.closing } }",
+    find: "return { state: { ...state, closing }, step: { do: 'closeSession' } };",
+    replace: "return { state, step: { do: 'end', closing } };",
     tests: ['tests/cancel.test.ts', 'domain/order-model.test.ts'],
   },
   {
@@ -81,10 +81,10 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'the refund of a payment that comes after the end',
-    file: 'workflows/payment-aftercare.ts',
-    find: 'await refundPayment(activities,',
-    replace: 'if (Date.now() < 0) await refundPayment(activities,',
-    tests: ['tests/stripe-events.test.ts'],
+    file: 'workflows/aftercare-steps.ts',
+    find: 'await refundPaymentAfterDisputes(activities,',
+    replace: 'if (Date.now() < 0) await refundPaymentAfterDisputes(activities,',
+    tests: ['tests/aftercare.test.ts'],
   },
   {
     name: 'the stock goes back at the end',

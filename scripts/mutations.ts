@@ -38,13 +38,17 @@ async function copyProject(): Promise<string> {
   return copy;
 }
 
+/** @throws where the code has changed since, and the mutation no longer takes anything away */
+function checkApplies({ name, file, find }: Mutation): void {
+  const places = readFileSync(join(PROJECT, file), 'utf8').split(find).length - 1;
+  if (places !== 1) throw new Error(`"${name}": ${file} holds ${places} times instead of once: ${find}`);
+}
+
 function mutate(copy: string, { file, find, replace }: Mutation): void {
   const path = join(copy, file);
-  const source = readFileSync(path, 'utf8');
-  if (source.split(find).length !== 2) throw new Error(`${file} does not hold this once: ${find}`);
   writeFileSync(
     path,
-    source.replace(find, () => replace),
+    readFileSync(path, 'utf8').replace(find, () => replace),
   );
 }
 
@@ -82,6 +86,7 @@ async function tryOut(mutation: Mutation | undefined, tests: readonly string[]):
 
 const wanted = process.argv.slice(2);
 const chosen = mutations.filter(({ name }) => wanted.length === 0 || wanted.some((part) => name.includes(part)));
+for (const mutation of chosen) checkApplies(mutation);
 const allTests = [...new Set(chosen.flatMap(({ tests }) => tests))];
 
 stdout.write(`Without a mutation: ${allTests.join(', ')}\n`);

@@ -37,6 +37,14 @@ describe.concurrent('a customer who comes back from Stripe, whose events are los
     expect(await readsOf(order)).toBe(3);
   });
 
+  test('for ever: the history of the order stays short', async () => {
+    const order = await world.orderWaitingForPayment();
+    for (let round = 0; round < 30; round += 1) await world.comeBack(order);
+    const { historyLength } = await world.client.workflow.getHandle(order.orderId).describe();
+    expect(historyLength).toBeLessThan(60);
+    await world.cancel(order);
+  });
+
   test('when Stripe cannot be asked: the order waits on, and asks until it can', async () => {
     const order = await world.orderWaitingForPayment();
     await world.pay(order);

@@ -91,6 +91,22 @@ describe('refunds and disputes after the end', () => {
     }
   });
 
+  test('of a disputed payment waits for the bank: won is refunded, lost has been given back', async () => {
+    for (const decision of ['won', 'lost'] as const) {
+      const { orderId } = await finishedOrder();
+      const [charge] = (await world.stripe.ledger(orderId)).charges;
+      const { id } = await world.stripe.openDispute(charge?.id ?? '');
+      await world.untilEvent(orderId, 'payment.disputed');
+      const whileOpen = await refund(orderId);
+      expect(whileOpen).toMatchObject({ status: 409, body: { errorCode: 2004 } });
+      expect(whileOpen.body.message).toContain('disputed at the bank');
+      await world.stripe.closeDispute(id, decision);
+      await world.untilEvent(orderId, 'dispute.closed');
+      expect(await refund(orderId)).toMatchObject({ status: 200, body: { data: { status: 'REFUNDED' } } });
+      expect((await world.stripe.ledger(orderId)).refunds).toHaveLength(decision === 'won' ? 1 : 0);
+    }
+  });
+
   test('an order that was never paid has nothing to refund', async () => {
     const { orderId } = await world.orderWaitingForPayment();
     expect(await refund(orderId)).toMatchObject({ status: 409, body: { errorCode: 2004 } });
@@ -123,7 +139,10 @@ describe('refunds and disputes after the end', () => {
       `tracking_number=${order.trackingNumber}`,
       `order_id=${order.orderId}`,
     ]) {
-      expect(await find(query), `found by ${query}`).toMatchObject({ status: 200, body: { data: { order_id: order.orderId } } });
+      expect(await find(query), `found by ${query}`).toMatchObject({
+        status: 200,
+        body: { data: { order_id: order.orderId } },
+      });
     }
     expect((await find('tracking_number=nothing')).status).toBe(404);
     expect((await find('')).status).toBe(400);

@@ -12,6 +12,10 @@ export class Inbox<Message> {
     this.#messages.push(message);
   }
 
+  get length(): number {
+    return this.#messages.length;
+  }
+
   get isEmpty(): boolean {
     return this.#messages.length === 0;
   }

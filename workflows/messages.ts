@@ -5,7 +5,7 @@ import {
   type CancelResult,
   CREATE_UPDATE,
   type CreateResult,
-  CUSTOMER_RETURNED_SIGNAL,
+  CUSTOMER_RETURNED_UPDATE,
   REFUND_UPDATE,
   type RefundRequest,
   type RefundResult,
@@ -17,7 +17,7 @@ export const createUpdate = defineUpdate<CreateResult>(CREATE_UPDATE);
 export const cancelUpdate = defineUpdate<CancelResult, [CancelRequest]>(CANCEL_UPDATE);
 export const refundUpdate = defineUpdate<RefundResult, [RefundRequest]>(REFUND_UPDATE);
 export const stripeEventSignal = defineSignal<[StripeEvent]>(STRIPE_EVENT_SIGNAL);
-export const customerReturnedSignal = defineSignal(CUSTOMER_RETURNED_SIGNAL);
+export const customerReturnedUpdate = defineUpdate<void>(CUSTOMER_RETURNED_UPDATE);
 
 /** What an order's inbox holds. */
 export type Message =

@@ -1,14 +1,15 @@
-import { workflowInfo } from '@temporalio/workflow';
+import { condition, workflowInfo } from '@temporalio/workflow';
 import type { CancelRequest, CreateResult, OrderLifecycleInput, Refusal, StripeEvent } from '../contracts/messages.ts';
 import { decideAftercare } from '../domain/aftercare.ts';
 import { isTerminal, type OrderStatus } from '../domain/order-status.ts';
 import type { Closing } from '../domain/payment.ts';
 import { connectActivities } from './activities.ts';
+import { carryOutAftercare } from './aftercare-steps.ts';
 import { alarm } from './events.ts';
 import { Inbox } from './inbox.ts';
 import { Journal } from './journal.ts';
 import type { Message } from './messages.ts';
-import { refundPayment } from './refund.ts';
+import { refundPaymentAfterDisputes } from './refund.ts';
 import { describeRefusal } from './words.ts';
 
 /** The steps that have something to undo. */
@@ -101,7 +102,15 @@ export class Order {
   }
 
   giveBackMoneyOf(paymentIntentId: string): void {
-    this.undoWith('payment', () => refundPayment(this.activities, { orderId: this.input.orderId, paymentIntentId }));
+    this.undoWith('payment', () => this.#giveMoneyBack(paymentIntentId));
+  }
+
+  async #giveMoneyBack(paymentIntentId: string): Promise<void> {
+    const target = { orderId: this.input.orderId, paymentIntentId };
+    await refundPaymentAfterDisputes(this.activities, target, async (forMs) => {
+      const known = this.inbox.length;
+      await condition(() => this.inbox.length > known, forMs);
+    });
   }
 
   /** Gives back a payment that is not the order's, and ends the order. */
@@ -136,11 +145,13 @@ export class Order {
     if (this.status === undefined) return;
     const step = decideAftercare({ orderId, status: this.status, paymentIntentId: this.#paymentIntentId }, event);
     if (step.do === 'nothing') return;
-    if (step.do === 'refund') {
-      await refundPayment(this.activities, { orderId, paymentIntentId: step.paymentIntentId });
-    } else if (step.alarm) {
-      alarm(step.note.detail);
+    if (isTerminal(this.status)) {
+      // From now on a refund by an operator writes to the timeline too, so the entries count as those after the end.
+      await carryOutAftercare(this.activities, { orderId, status: this.status, eventId: event.eventId }, step);
+      return;
     }
+    if (step.do === 'refund') await this.#giveMoneyBack(step.paymentIntentId);
+    else if (step.alarm) alarm(step.note.detail);
     await this.journal.note(step.note.event, step.note.detail);
   }
 }

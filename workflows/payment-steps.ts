@@ -20,6 +20,7 @@ import type { Message } from './messages.ts';
 import type { Order } from './order.ts';
 import { withGenerations } from './refund.ts';
 import { WatchedStep } from './watched-step.ts';
+import { describePaymentRefusal } from './words.ts';
 
 /** How long it takes at most until a delayed payment is asked for again, in case the event of its result was lost. */
 const MAX_CHECK_INTERVAL_MS = 12 * 3_600_000;
@@ -35,7 +36,11 @@ export async function requestPayment(
   const creating = new WatchedStep(
     scope.run(() =>
       withGenerations(
-        (generation) => order.activities.paymentRequest.createCheckoutSession({ ...request, generation }),
+        (generation, elapsedMs) =>
+          order.activities.paymentRequest.createCheckoutSession.executeWithOptions(
+            { scheduleToCloseTimeout: Math.max(CREATE_PAYMENT_FOR_MS - elapsedMs, 1_000) },
+            [{ ...request, generation }],
+          ),
         { giveUpAfterMs: CREATE_PAYMENT_FOR_MS },
       ),
     ),
@@ -65,7 +70,7 @@ function whyNoPayment(order: Order, error: TemporalFailure): string {
   if (order.cancelRequest !== undefined) return order.cancelRequest.reason;
   alarm('no payment could be created, so the order is cancelled', { error });
   return failedWith(error, STRIPE_REFUSED)
-    ? `The payment service refused the payment, so the order was cancelled: ${error.cause?.message ?? ''}`
+    ? `The payment service refused the payment, so the order was cancelled: ${describePaymentRefusal(error)}.`
     : 'No payment could be created for hours, so the order was cancelled.';
 }
 

@@ -23,8 +23,9 @@ const LOST = 'The shop lost track of the order, so it was cancelled.';
  * Where something else has written the timeline meanwhile it begins anew: each of the steps may be done again.
  */
 export async function recoverOrder({ orderId, fulfillmentRetryMs }: RecoverOrderInput): Promise<OrderLifecycleResult> {
-  const lost = await connectActivities().orders.readLostOrder(orderId);
-  if (lost === null) return { status: 'REFUSED' };
+  // Temporal's Cancel does not break the recovery off; the order is read whole, and then takes the wish as its own.
+  const lost = await CancellationScope.nonCancellable(() => connectActivities().orders.readLostOrder(orderId));
+  if (lost === null) return { status: 'REFUSED', create: null };
   if (isTerminal(lost.status)) return { status: lost.status };
   log.warn('An order is taken up whose workflow is gone', { status: lost.status });
   const order = new Order(inputOf(orderId, lost, fulfillmentRetryMs), lost);

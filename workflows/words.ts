@@ -1,3 +1,4 @@
+import { ActivityFailure, ApplicationFailure, type TemporalFailure } from '@temporalio/workflow';
 import type { Refusal } from '../contracts/messages.ts';
 import type { OrderLine } from '../domain/order-lines.ts';
 import { formatMoney, totalOf } from '../domain/money.ts';
@@ -28,4 +29,16 @@ export function describeRefusal(refusal: Refusal): string {
     default:
       return unreachable(refusal);
   }
+}
+
+/** Why Stripe makes no payment for an order, by its error code, in words for a customer; its own are for the shop. */
+const PAYMENT_REFUSALS: ReadonlyMap<unknown, string> = new Map([
+  ['amount_too_small', 'the total is below the least that can be paid'],
+  ['amount_too_large', 'the total is above the most that can be paid'],
+]);
+
+export function describePaymentRefusal(failure: TemporalFailure): string {
+  const cause = failure instanceof ActivityFailure ? failure.cause : failure;
+  const code = cause instanceof ApplicationFailure ? cause.details?.[0] : undefined;
+  return PAYMENT_REFUSALS.get(code) ?? 'the shop has been told';
 }

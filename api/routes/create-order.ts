@@ -88,18 +88,27 @@ async function reported(dependencies: Dependencies, input: OrderLifecycleInput):
 
 async function createOrder(dependencies: Dependencies, input: OrderLifecycleInput): Promise<Envelope<CreatedOrder>> {
   // Temporal forgets an order some time after its end; the row remembers which request the key came with.
-  const known = input.keyed ? await dependencies.findOrder(input.orderId) : undefined;
+  const known = input.keyed ? await findMade(dependencies, input.orderId) : undefined;
   if (known !== undefined) return answer(dependencies, input, known);
 
   const result = await startOrder(dependencies, input);
   if (result.refusal === null) return answer(dependencies, input, result);
   if (result.refusal.reason === 'orderExists') {
-    const made = await dependencies.findOrder(input.orderId);
+    const made = await findMade(dependencies, input.orderId);
     if (made === undefined) throw unanswered(input.orderId, undefined);
     return answer(dependencies, input, made);
   }
   refuseOtherRequest(input, result);
   throw refusalError(result.refusal, result.traceId);
+}
+
+async function findMade({ findOrder }: Dependencies, orderId: string): Promise<MadeOrder | undefined> {
+  try {
+    return await findOrder(orderId);
+  } catch (error) {
+    if (isAway(error)) throw unanswered(orderId, error);
+    throw error;
+  }
 }
 
 async function startOrder({ lifecycle }: Dependencies, input: OrderLifecycleInput): Promise<CreateResult> {

@@ -47,11 +47,11 @@ type Row = {
 export async function findViolations(witnesses: Witnesses): Promise<string[]> {
   const { database, stripe, creates, client } = witnesses;
   const rows = await readRows(database);
-  const { charges, refunds } = await stripe.ledger();
+  const ledger = await stripe.ledger();
   return [
     ...(await stockViolations(database)),
     ...rows.flatMap((row) => [...reservationViolations(row), ...timelineViolations(row)]),
-    ...rows.flatMap((row) => moneyViolations(row, { charges, refunds })),
+    ...rows.flatMap((row) => moneyViolations(row, ledger)),
     ...createViolations(rows, creates),
     ...(await Promise.all(rows.map((row) => workflowViolations(client, row)))).flat(),
   ];
@@ -107,15 +107,16 @@ function reservationViolations({ orderId, status, reservation, linesMatch, timel
 }
 
 /** I2: at most one charge that is not given back, of exactly the order's amount; at the end one exactly when FINISHED. */
-function moneyViolations(
-  { orderId, status, totalAmountMinor, currency, timeline }: Row,
-  ledger: Pick<Ledger, 'charges' | 'refunds'>,
-): string[] {
+function moneyViolations({ orderId, status, totalAmountMinor, currency, timeline }: Row, ledger: Ledger): string[] {
   const charges = ledger.charges.filter((charge) => charge.orderId === orderId && charge.status === 'succeeded');
   const refunds = ledger.refunds.filter((refund) => refund.orderId === orderId);
   // Money that came back from the customer's bank is the operator's to send another way; the timeline says so.
   const cameBack = new Set(refunds.filter((refund) => refund.status === 'failed').map((refund) => refund.chargeId));
-  const kept = charges.filter((charge) => charge.amountRefundedMinor < charge.amountMinor);
+  // A dispute that the shop lost has given the money back, without a refund of ours.
+  const lost = new Set(ledger.disputes.filter(({ status: end }) => end === 'lost').map(({ chargeId }) => chargeId));
+  const kept = charges.filter(
+    (charge) => charge.amountRefundedMinor < charge.amountMinor && !(status === 'REFUNDED' && lost.has(charge.id)),
+  );
   const keptByUs = kept.filter((charge) => !cameBack.has(charge.id));
   const expected = status === 'FINISHED' || status === 'PAID' ? 1 : 0;
   const isUnsettled = status === 'WAITING_FOR_PAYMENT' || status === 'PENDING';
