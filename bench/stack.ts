@@ -49,11 +49,14 @@ export async function startBenchStack(): Promise<BenchStack> {
   const settings = loadStackSettings(await environment());
   const { folder: state } = await openStateFolder(settings.stateDir);
   const closing: (() => Promise<unknown>)[] = [];
-  const stop = async (): Promise<void> => {
+  let stopping: Promise<void> | undefined;
+  const stopAll = async (): Promise<void> => {
     for (const close of closing.toReversed()) await close();
     state.release();
     await removeStateFolder(state.path, []);
   };
+  // Ctrl-C in the middle makes what is being measured fail, which stops it too.
+  const stop = (): Promise<void> => (stopping ??= stopAll());
   try {
     const infrastructure = await startInfrastructure({
       state,
