@@ -22,8 +22,10 @@ type Round = {
 };
 
 let stack: BenchStack | undefined;
+let brokenOff = false;
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => {
+    brokenOff = true;
     stderr.write('Broken off\n');
     void (stack?.stop() ?? Promise.resolve()).finally(() => process.exit(1));
   });
@@ -33,9 +35,8 @@ try {
   stdout.write(table(await measure(stack)));
 } catch (error) {
   process.exitCode = 1;
-  stderr.write(
-    `${error instanceof StackError ? error.message : String(error instanceof Error ? error.stack : error)}\n`,
-  );
+  const isExpected = error instanceof StackError || !(error instanceof Error);
+  if (!brokenOff) stderr.write(`${isExpected ? String(error) : error.stack}\n`);
 } finally {
   await stack?.stop();
 }
