@@ -77,9 +77,9 @@ describe(`a payment within ±${SPREAD_MS} ms of Stripe's closing of the page aft
       await endOf(order.orderId);
       const events = await world.stripe.events('checkout.session.expired');
       const closed = events.find((event) => (event.data.object as { id: string }).id === order.checkoutSessionId);
-      const deliveries = await world.stripe.deliveries();
-      const madeAtMs = deliveries.find(({ eventId }) => eventId === closed?.id)?.nextAttemptAtMs ?? Number.NaN;
-      return madeAtMs - endedAtMs;
+      const delivery = (await world.stripe.deliveries()).find(({ eventId }) => eventId === closed?.id);
+      expect(delivery, `Stripe's closing of the page of ${order.orderId}`).toBeDefined();
+      return delivery!.nextAttemptAtMs - endedAtMs;
     });
     return lags.toSorted((left, right) => left - right)[Math.floor(lags.length / 2)] ?? 0;
   }
