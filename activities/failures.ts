@@ -11,6 +11,11 @@ import {
 import { TimelineConflictError } from '../database/orders.ts';
 import { ReservationReleasedError } from '../database/stock.ts';
 
+/** The bank has not decided a dispute; until then Stripe refunds nothing. */
+export class PaymentDisputedError extends Error {
+  override readonly name = 'PaymentDisputedError';
+}
+
 /** How long to wait before asking Stripe again with settings that an operator has to mend first. */
 const MISCONFIGURED_RETRY_MS = 30_000;
 
@@ -27,6 +32,9 @@ export function toActivityFailure(error: unknown): unknown {
   if (error instanceof ReservationReleasedError) {
     return failure(RESERVATION_RELEASED, error, { nonRetryable: true });
   }
+  if (error instanceof PaymentDisputedError) {
+    return failure(PAYMENT_DISPUTED, error, { nonRetryable: true });
+  }
   if (error instanceof Stripe.errors.StripeError) return toStripeFailure(error);
   return error;
 }
@@ -37,7 +45,6 @@ export function toActivityFailure(error: unknown): unknown {
  */
 export function toRefundFailure(error: unknown): unknown {
   if (!(error instanceof Stripe.errors.StripeInvalidRequestError)) return error;
-  if (error.code === 'charge_disputed') return failure(PAYMENT_DISPUTED, error, { nonRetryable: true });
   return isReplayed(error)
     ? failure(STRIPE_KEPT_FAILURE, error, { nonRetryable: true })
     : failure(STRIPE_MISCONFIGURED, error, { nonRetryable: false, nextRetryDelay: MISCONFIGURED_RETRY_MS });

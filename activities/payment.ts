@@ -1,6 +1,6 @@
 import { log } from '@temporalio/activity';
 import { Stripe } from 'stripe';
-import { toRefundFailure } from './failures.ts';
+import { PaymentDisputedError, toRefundFailure } from './failures.ts';
 import type { OrderLine } from '../domain/order-lines.ts';
 import { must } from '../domain/must.ts';
 import type { CheckoutSession } from '../domain/payment.ts';
@@ -40,12 +40,19 @@ export function createPaymentActivities({ stripe }: { readonly stripe: Stripe })
     return toCheckoutSession(answered(session, `Checkout Session ${sessionId}`));
   }
 
-  /** Whether a refund is refused because the money is with the customer already: refunded, or lost in a dispute. */
-  async function isGivenBack(error: unknown, paymentIntentId: string): Promise<boolean> {
-    if (hasCode(error, 'charge_already_refunded')) return true;
-    if (!hasCode(error, 'charge_disputed')) return false;
-    const disputes = await stripe.disputes.list({ payment_intent: paymentIntentId });
-    return disputes.data.some((dispute) => dispute.status === 'lost');
+  /**
+   * Whether a dispute has given the payment back. It is asked before the refund, as Stripe would keep its refusal under
+   * the idempotency key of the refund.
+   *
+   * @throws PaymentDisputedError where the bank has not decided yet
+   */
+  async function wasLostInDispute(paymentIntentId: string): Promise<boolean> {
+    const { data: disputes } = await stripe.disputes.list({ payment_intent: paymentIntentId });
+    if (disputes.some(({ status }) => status === 'lost')) return true;
+    if (disputes.some(({ status }) => !DECIDED.has(status))) {
+      throw new PaymentDisputedError(`The payment ${paymentIntentId} is disputed, and the bank has not decided yet`);
+    }
+    return false;
   }
 
   return {
@@ -111,23 +118,24 @@ export function createPaymentActivities({ stripe }: { readonly stripe: Stripe })
      * Gives a payment back in full; a payment that was given back before counts as given back now. Nothing ends a
      * refund but Stripe's word: a refusal, such as too low a balance, is the operator's to mend and is tried again.
      */
-    async refundPayment(input: RefundPaymentInput): Promise<void> {
+    async refundPayment({ orderId, paymentIntentId, generation }: RefundPaymentInput): Promise<void> {
+      if (await wasLostInDispute(paymentIntentId)) return;
       try {
         const refund = await stripe.refunds.create(
-          { payment_intent: input.paymentIntentId, metadata: { order_id: input.orderId } },
-          { idempotencyKey: `${input.orderId}:refund:${input.paymentIntentId}:${input.generation}` },
+          { payment_intent: paymentIntentId, metadata: { order_id: orderId } },
+          { idempotencyKey: `${orderId}:refund:${paymentIntentId}:${generation}` },
         );
-        answered(refund, `a refund of ${input.paymentIntentId}`);
+        answered(refund, `a refund of ${paymentIntentId}`);
       } catch (error) {
-        if (await isGivenBack(error, input.paymentIntentId)) {
-          log.info('The payment had been given back before', { paymentIntentId: input.paymentIntentId });
-        } else {
-          throw toRefundFailure(error);
-        }
+        if (!isAlreadyRefunded(error)) throw toRefundFailure(error);
+        log.info('The payment had been given back before', { paymentIntentId });
       }
     },
   };
 }
+
+/** The states of a dispute in which the bank has said its last word (https://docs.stripe.com/api/disputes/object). */
+const DECIDED: ReadonlySet<string> = new Set(['won', 'lost', 'warning_closed', 'prevented']);
 
 /**
  * The SDK takes a failure whose body has no `error` for a success, as a proxy on the way may send one: then there is no
@@ -147,6 +155,6 @@ function stillOpen(error: unknown, sessionId: string): unknown {
   return new Error(`Checkout Session ${sessionId} is open and could not be closed: ${error.message}`, { cause: error });
 }
 
-function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Stripe.errors.StripeError && error.code === code;
+function isAlreadyRefunded(error: unknown): boolean {
+  return error instanceof Stripe.errors.StripeError && error.code === 'charge_already_refunded';
 }

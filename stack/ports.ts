@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { connect, createServer } from 'node:net';
 import { promisify } from 'node:util';
 import { StackError } from './stack-error.ts';
@@ -6,9 +7,12 @@ import { StackError } from './stack-error.ts';
 /** A server that is there takes a connection at once, also on the other side of the world. */
 const CONNECT_TIMEOUT_MS = 3000;
 
+/** Below the ports that systems give to outgoing connections, which would take a free one before it is listened on. */
+const [FIRST_PORT, LAST_PORT] = [15_000, 32_000];
+
 /** A port on loopback that nothing listens on at the moment. */
 export async function freePort(): Promise<number> {
-  return (await listenOnce(0)) ?? freePort();
+  return (await listenOnce(randomInt(FIRST_PORT, LAST_PORT))) ?? freePort();
 }
 
 /** Whether a server can listen there. */

@@ -97,6 +97,7 @@ describe.skipIf(missing !== undefined)(
       expect(requests.map(({ method, path }) => `${method} ${path.replaceAll(/(cs|pi)_\w+/g, ':id')}`)).toEqual([
         'POST /v1/checkout/sessions',
         'GET /v1/checkout/sessions/:id?expand[0]=payment_intent',
+        'GET /v1/disputes?payment_intent=:id',
         'POST /v1/refunds',
         'POST /v1/checkout/sessions',
         'POST /v1/checkout/sessions/:id/expire',

@@ -68,17 +68,18 @@ describe('while the payment link is created, Stripe', () => {
 describe.concurrent('an amount that Stripe does not take', () => {
   test.each([
     { what: 'too small', item: { itemId: 'sticker', unitAmountMinor: 10, currency: 'USD', available: 5 }, quantity: 1 },
-    { what: 'nothing', item: { itemId: 'gift', unitAmountMinor: 0, currency: 'USD', available: 5 }, quantity: 1 },
     {
       what: 'too large',
       item: { itemId: 'yacht', unitAmountMinor: 99_999_999, currency: 'USD', available: 5 },
       quantity: 2,
     },
-  ])('$what: CANCELLED with Stripe’s reason, and stock is back', async ({ item, quantity }) => {
+  ])('$what: CANCELLED with the reason, and stock is back', async ({ item, quantity }) => {
     await world.stockItem(item);
     const order = await world.newOrder([{ itemID: item.itemId, quantity }]);
     const cancelled = await world.untilStatus(order.orderId, 'CANCELLED');
-    expect(lastDetailOf(cancelled)).toMatch(/The payment service refused the payment.*(at least|no more than)/);
+    expect(lastDetailOf(cancelled)).toMatch(
+      /The payment service refused the payment.*(below the least|above the most)/,
+    );
     expect(cancelled.paymentLink).toBeNull();
     expect(await world.stockOf(item.itemId)).toBe(5);
     expect(await world.stripe.sessions(order.orderId)).toEqual([]);
