@@ -34,8 +34,8 @@ export type WorkerDependencies = {
 
 /** Leaves room for refunds and questions beside the creates of a rush: Stripe's test mode allows 25 a second. */
 const REAL_STRIPE_CALLS_PER_SECOND = 20;
-/** A cached workflow takes about 1 MB; one that is not cached is replayed from its history. */
-const MAX_CACHED_WORKFLOWS = 500;
+/** A cached order takes some 2 MB; one that is not cached is replayed from its short history when something comes in. */
+const MAX_CACHED_WORKFLOWS = 250;
 
 /** Whoever ships the orders: the shop's own service where one is set, else the built-in warehouse. */
 export function createFulfillmentService(config: Pick<Config, 'fulfillment'>, database: Database): FulfillmentService {

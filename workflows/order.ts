@@ -38,6 +38,8 @@ export class Order {
   /** Known once the goods have left. */
   trackingNumber: string | undefined;
   #paymentIntentId: string | null = null;
+  /** Payments that are not the order's, and were given back. */
+  readonly #returned = new Set<string>();
   readonly #compensations: { readonly undoes: Undoable; readonly undo: () => Promise<void> }[] = [];
 
   /** @param lost what is known of an order that is taken up again; a new one has nothing yet */
@@ -150,8 +152,14 @@ export class Order {
       await carryOutAftercare(this.activities, { orderId, status: this.status, eventId: event.eventId }, step);
       return;
     }
-    if (step.do === 'refund') await this.#giveMoneyBack(step.paymentIntentId);
-    else if (step.alarm) alarm(step.note.detail);
+    if (step.do === 'refund') {
+      // Several events tell of one payment.
+      if (this.#returned.has(step.paymentIntentId)) return;
+      this.#returned.add(step.paymentIntentId);
+      await this.#giveMoneyBack(step.paymentIntentId);
+    } else if (step.alarm) {
+      alarm(step.note.detail);
+    }
     await this.journal.note(step.note.event, step.note.detail);
   }
 }
