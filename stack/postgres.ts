@@ -7,6 +7,7 @@ import { Client } from 'pg';
 import { managedProcess, type ManagedProcess, type NotReady, type ProcessEvents } from './managed-process.ts';
 import { freePort, isPortFree, requireFreePort } from './ports.ts';
 import { postgresPlace, type PostgresPlace } from './postgres-place.ts';
+import { identify, isAlive } from './process-identity.ts';
 import { messageOf, StackError } from './stack-error.ts';
 import type { StateFolder } from './state-folder.ts';
 
@@ -44,6 +45,7 @@ export async function createPostgresServer(options: PostgresOptions): Promise<Po
   const port = await choosePort(state, options.port);
   const password = remembered(state.file('postgres-password'), () => randomBytes(16).toString('hex'));
   await initialize(place, password);
+  removeLockOfDeadServer(place);
 
   const url = (database: string): string => `postgres://${USER}:${password}@127.0.0.1:${port}/${database}`;
   const server = managedProcess(
@@ -140,6 +142,18 @@ async function initialize(place: PostgresPlace, password: string): Promise<void>
     rmSync(passwordFile, { force: true });
   }
   renameSync(half, place.data);
+}
+
+/**
+ * PostgreSQL takes a killed server for a living one as long as nobody has asked how it ended; in a container whose first
+ * process never asks, that is for good. Should processes of the dead server still use its data, PostgreSQL finds them by
+ * their shared memory, with or without this file, and says so.
+ */
+function removeLockOfDeadServer({ data }: PostgresPlace): void {
+  const lockFile = join(data, 'postmaster.pid');
+  if (!existsSync(lockFile)) return;
+  const pid = Number.parseInt(readFileSync(lockFile, 'utf8'), 10);
+  if (!isAlive(identify(pid))) rmSync(lockFile);
 }
 
 /** The same port at every start, while it is free: what is configured by hand, such as a SQL client, goes on working. */
