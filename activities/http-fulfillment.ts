@@ -7,8 +7,8 @@ import type { FulfillmentService, Shipment } from './fulfillment.ts';
 const REQUEST_TIMEOUT_MS = 10_000;
 /** Only these say that the order cannot be shipped; a wrong address or token is the operator's to mend. */
 const IMPOSSIBLE: ReadonlySet<number> = new Set([409, 410, 422]);
-/** Nothing is there to be shipped, and nothing will be. */
-const NOT_THERE: ReadonlySet<number> = new Set([404, 410]);
+/** The receiver knows that the order will not leave. A 404 may come from a wrong address, and says nothing of the goods. */
+const WILL_NOT_LEAVE = 410;
 const MAX_REASON_LENGTH = 200;
 
 const shipped = z.object({ tracking_number: z.string().min(1).max(128) });
@@ -59,7 +59,7 @@ export function createHttpFulfillment({ url, secret }: Options): FulfillmentServ
     async callOff(orderId: string): Promise<CallOffResult> {
       const body = JSON.stringify({ order_id: orderId });
       const response = await send('DELETE', `${url}/${orderId}`, orderId, body);
-      if (response.ok || NOT_THERE.has(response.status)) return { outcome: 'calledOff' };
+      if (response.ok || response.status === WILL_NOT_LEAVE) return { outcome: 'calledOff' };
       if (response.status === 409) {
         const { tracking_number: trackingNumber } = shipped.parse(await response.json());
         return { outcome: 'shipped', trackingNumber };

@@ -29,8 +29,8 @@ export function createOrderActivities({ database }: { readonly database: Databas
     async readEndedOrder(orderId: string): Promise<EndedOrder | null> {
       const order = await orders.findOrder(database, orderId);
       if (order === undefined) return null;
-      const { status, runId, paymentIntentId, totalAmountMinor, currency } = order;
-      return { status, runId, paymentIntentId, totalAmountMinor, currency };
+      const { status, runId, paymentIntentId } = order;
+      return { status, runId, paymentIntentId };
     },
 
     /** Reads all that is known of an order whose workflow is gone; null where there is no such order. */
@@ -44,10 +44,7 @@ export function createOrderActivities({ database }: { readonly database: Databas
   };
 }
 
-export type EndedOrder = Pick<
-  orders.OrderRecord,
-  'status' | 'runId' | 'paymentIntentId' | 'totalAmountMinor' | 'currency'
->;
+export type EndedOrder = Pick<orders.OrderRecord, 'status' | 'runId' | 'paymentIntentId'>;
 
 export type LostOrder = Pick<
   orders.OrderRecord,

@@ -18,20 +18,15 @@ export async function cancelOrder(dependencies: Dependencies, customerId: string
     reason: "The order was cancelled at the customer's wish.",
   });
   dependencies.logger.info({ orderId, outcome: asked.outcome }, 'Cancel answered');
-  switch (asked.outcome) {
-    case 'underWay':
-      return false;
-    default: {
-      // The row is written before the workflow answers or ends, so it has the last word.
-      const after = await readOrder(dependencies, customerId, orderId);
-      if (isTerminal(after.status)) return endedWithoutGoods(after);
-      if (asked.outcome === 'refused') throw notCancellable(after, asked.why);
-      throw new ApiError('unavailable', `Order ${orderId} could not be cancelled for the moment; try again soon`, {
-        data: { order_id: orderId },
-        traceId: order.traceId,
-      });
-    }
-  }
+  if (asked.outcome === 'underWay') return false;
+  // The row is written before the workflow answers or ends, so it has the last word.
+  const after = await readOrder(dependencies, customerId, orderId);
+  if (isTerminal(after.status)) return endedWithoutGoods(after);
+  if (asked.outcome === 'refused') throw notCancellable(after, asked.why);
+  throw new ApiError('unavailable', `Order ${orderId} could not be cancelled for the moment; try again soon`, {
+    data: { order_id: orderId },
+    traceId: order.traceId,
+  });
 }
 
 /**

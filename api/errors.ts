@@ -99,7 +99,11 @@ export function refusalError(refusal: Exclude<Refusal, { reason: 'orderExists' }
         traceId,
       );
     case 'tooLate':
-      return new ApiError('unavailable', 'The order was not made in time, and will not be; send it again', { traceId });
+      return new ApiError(
+        'unavailable',
+        'The order was not made in time, and will not be; send it again, with a new Idempotency-Key if you use one',
+        { traceId },
+      );
     default:
       return unreachable(refusal);
   }

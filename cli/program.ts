@@ -1,5 +1,5 @@
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
-import { isOrderId } from '../contracts/schemas.ts';
+import { asSentence, isOrderId } from '../contracts/schemas.ts';
 import { orderStatuses, type OrderStatus } from '../domain/order-status.ts';
 import type { Context } from './context.ts';
 import { runDoctor } from './doctor/doctor.ts';
@@ -55,14 +55,14 @@ export function createProgram(onExit: (code: ExitCode) => void): Command {
     'Cancel an order that is not shipped: its payment link is closed, its stock comes back, and money that came is given back.',
   )
     .addArgument(orderIdArgument())
-    .option('--reason <sentence>', 'why, as the customer reads it', 'The shop cancelled the order.')
+    .option('--reason <sentence>', 'why, as the customer reads it', asSentence, 'The shop cancelled the order.')
     .action((orderId: string, options: Json & { reason: string }) =>
       execute(options, (context) => cancelOrder(context, orderId, options.reason)),
     );
   command(order, 'refund', 'Give the money of a paid or finished order back in full. Asked twice, it is done once.')
     .addArgument(orderIdArgument())
     .option('--restock', 'the goods go back into stock', false)
-    .option('--reason <sentence>', 'why, as the customer reads it', 'The shop refunded the order.')
+    .option('--reason <sentence>', 'why, as the customer reads it', asSentence, 'The shop refunded the order.')
     .action((orderId: string, options: Json & { restock: boolean; reason: string }) =>
       execute(options, (context) => refund(context, orderId, { restock: options.restock, reason: options.reason })),
     );

@@ -129,6 +129,11 @@ export const orderLookupSchema = z
     'needs one of order_id, payment_intent, checkout_session and tracking_number',
   );
 
+/** The reason stands before other sentences on the timeline. */
+export function asSentence(text: string): string {
+  return /[.!?]$/.test(text) ? text : `${text}.`;
+}
+
 export const refundOrderSchema = z.strictObject(
   {
     restock: z.boolean().describe('Whether the goods go back into stock.'),
@@ -137,6 +142,7 @@ export const refundOrderSchema = z.strictObject(
       .min(1)
       .max(200)
       .default('The shop refunded the order.')
+      .transform(asSentence)
       .describe("A sentence for the order's timeline, which its customer reads."),
   },
   { error: objectProblem },

@@ -1,4 +1,4 @@
-/** What Stripe's events mean for an order that has ended, as pure functions. */
+/** What Stripe's events mean for an order that has ended or is past its payment, as pure functions. */
 import { formatMoney, type Money } from './money.ts';
 import { unreachable } from './must.ts';
 import type { OrderStatus } from './order-status.ts';
@@ -79,7 +79,7 @@ function settleLatePayment(order: EndedOrder, session: CheckoutSession): Afterca
     paymentIntentId: session.paymentIntentId,
     note: {
       event: 'payment.returned',
-      detail: `A payment of ${formatMoney(session)} came after the order had ended. It was given back in full.`,
+      detail: `A payment of ${formatMoney(session)} came that the order does not need. It was given back in full.`,
     },
   };
 }

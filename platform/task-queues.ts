@@ -1,7 +1,7 @@
 import type { TemporalConnection } from './temporal.ts';
 
 /** `TASK_QUEUE_TYPE_…` of Temporal's API, which the client's packages do not export. */
-const TASK_QUEUE_TYPES = { workflow: 1, activity: 2 } as const;
+export const TASK_QUEUE_TYPES = { workflow: 1, activity: 2 } as const;
 
 export type TaskQueueKind = keyof typeof TASK_QUEUE_TYPES;
 

@@ -55,7 +55,7 @@ function mutate(copy: string, { file, find, replace }: Mutation): void {
 async function runTests(copy: string, tests: readonly string[]): Promise<Report> {
   const output = join(copy, 'mutation-report.json');
   const vitest = join(PROJECT, 'node_modules', 'vitest', 'vitest.mjs');
-  const args = [vitest, 'run', '--reporter=json', `--outputFile=${output}`, '--bail=1', ...tests];
+  const args = [vitest, 'run', '--reporter=json', `--outputFile=${output}`, ...tests];
   await run(process.execPath, args, { cwd: copy, timeout: TEST_RUN_TIMEOUT_MS, maxBuffer: 64 * 1024 * 1024 }).catch(
     () => undefined, // a test failed, which is what is hoped for
   );
@@ -67,8 +67,9 @@ function noticedBy(report: Report): string | undefined {
   for (const { status, message, assertionResults } of report.testResults) {
     const failed = assertionResults.find((result) => result.status === 'failed');
     if (failed !== undefined) return failed.fullName;
-    if (status === 'failed' && assertionResults.some((result) => result.status === 'passed')) {
-      return `the checks after the tests: ${message.split('\n')[0] ?? ''}`;
+    // A file whose tests were found did load: what failed stands before or after them, such as the invariants' check.
+    if (status === 'failed' && assertionResults.length > 0) {
+      return `the checks around the tests: ${message.split('\n')[0] ?? ''}`;
     }
   }
   return undefined;

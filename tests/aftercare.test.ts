@@ -27,7 +27,7 @@ describe.concurrent('a payment for an order that has ended', () => {
     const paymentIntent = await payLate(order, { copies: 3 });
     const returned = await world.untilEvent(order.orderId, 'payment.returned');
     expect(returned.status).toBe(status);
-    expect(returned.timeline.at(-1)?.detail).toContain('A payment of $1.00 came after the order had ended.');
+    expect(returned.timeline.at(-1)?.detail).toContain('A payment of $1.00 came that the order does not need.');
     expect(await pageText(order)).toContain('given back in full');
 
     // Another event of the same payment asks for nothing more.

@@ -105,6 +105,9 @@ describe("the shop's own fulfillment", () => {
     script.push({ status: 503 });
     const asked = refund(orderId);
     await world.until(() => expect(requests.some(({ method }) => method === 'DELETE')).toBe(true));
+    // A wrong address says nothing of the goods.
+    script.splice(0, script.length, { status: 404 });
+    await world.until(() => expect(requests.filter(({ method }) => method === 'DELETE').length).toBeGreaterThan(2));
     expect((await world.order(orderId)).status, 'no refund before the warehouse has answered').toBe('PAID');
     expect((await world.stripe.ledger(orderId)).refunds).toEqual([]);
     script.length = 0;

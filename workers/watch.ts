@@ -3,13 +3,8 @@ import { taskQueues } from '../contracts/messages.ts';
 import type { Database } from '../database/database.ts';
 import { countOpenOrders } from '../database/order-statistics.ts';
 import type { Metrics } from '../platform/metrics.ts';
+import { TASK_QUEUE_TYPES } from '../platform/task-queues.ts';
 import type { WorkerKind } from './worker.ts';
-
-/** `TASK_QUEUE_TYPE_WORKFLOW` and `TASK_QUEUE_TYPE_ACTIVITY` of Temporal's API. */
-const taskTypes = [
-  ['workflow', 1],
-  ['activity', 2],
-] as const;
 
 /** Metrics of the orders that have not ended; an order that stays where it is shows by its age. */
 export function watchOpenOrders(metrics: Metrics, database: Database): void {
@@ -47,7 +42,7 @@ export function watchTaskQueues(
       Promise.all(
         kinds.flatMap((kind) => {
           const name = taskQueues(taskQueuePrefix)[kind];
-          return taskTypes.map(async ([type, taskQueueType]) => {
+          return Object.entries(TASK_QUEUE_TYPES).map(async ([type, taskQueueType]) => {
             const { stats } = await connection.workflowService.describeTaskQueue({
               namespace,
               taskQueue: { name },

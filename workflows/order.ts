@@ -66,7 +66,7 @@ export class Order {
   }
 
   /** Registers what undoes a step; to be called before the step, since the step may happen and its answer be lost. */
-  undoWith(undoes: Undoable, undo: () => Promise<void>): void {
+  #undoWith(undoes: Undoable, undo: () => Promise<void>): void {
     this.#compensations.push({ undoes, undo });
   }
 
@@ -96,7 +96,7 @@ export class Order {
   /** To be called before the stock is held. */
   giveBackStockLater(): void {
     const { orderId } = this.input;
-    this.undoWith('stock', () =>
+    this.#undoWith('stock', () =>
       this.activities.stock.giveBackStock.executeWithOptions({ summary: 'Give the stock back' }, [
         { orderId, runId: this.runId },
       ]),
@@ -104,7 +104,7 @@ export class Order {
   }
 
   giveBackMoneyOf(paymentIntentId: string): void {
-    this.undoWith('payment', () => this.#giveMoneyBack(paymentIntentId));
+    this.#undoWith('payment', () => this.#giveMoneyBack(paymentIntentId));
   }
 
   async #giveMoneyBack(paymentIntentId: string): Promise<void> {

@@ -25,7 +25,7 @@ export function describeRefusal(refusal: Refusal): string {
     case 'orderExists':
       return 'Refused: another run made this order before.';
     case 'tooLate':
-      return 'Refused: the order could not be made in time, and nobody can ask for it again.';
+      return 'Refused: the order could not be made in time.';
     default:
       return unreachable(refusal);
   }

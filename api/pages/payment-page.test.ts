@@ -100,10 +100,13 @@ describe('the page of an order', () => {
     });
   });
 
-  it('keeps what is between the shop and the bank off the page', () => {
-    const page = renderPaymentPage(ended('FINISHED', 'order.finished', 'Shipped.', ['payment.disputed', 'DISPUTE']));
-    expect(page).not.toContain('DISPUTE');
-  });
+  it.each(['payment.disputed', 'dispute.funds_withdrawn', 'dispute.closed', 'refund.failed', 'payment.ignored'])(
+    'keeps what is between the shop and the bank off the page: %s',
+    (event) => {
+      const page = renderPaymentPage(ended('FINISHED', 'order.finished', 'Shipped.', [event, 'DISPUTE']));
+      expect(page).not.toContain('DISPUTE');
+    },
+  );
 
   it('offers nothing more once the order is being cancelled', () => {
     const words = describeForCustomer(waiting(), 'cancelling');

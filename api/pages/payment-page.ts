@@ -99,7 +99,7 @@ function renderCancel(query: string): string {
 
 function renderHistory({ timeline }: OrderRecord): string {
   const entries = timeline
-    .filter(({ event }) => !SHOP_EVENTS.has(event))
+    .filter(({ event }) => !SHOP_EVENTS.has(event) && !event.startsWith('dispute.'))
     .map(({ at, detail }) => html`<li><time datetime="${at.toISOString()}">${inWords(at)}</time> ${detail}</li>`);
   return html`<details>
     <summary>What happened so far</summary>
@@ -109,7 +109,7 @@ function renderHistory({ timeline }: OrderRecord): string {
   </details>`;
 }
 
-/** Entries that are the shop's business and would only worry a customer. */
+/** Entries that are the shop's business, as all of a dispute is, and would only worry a customer. */
 const SHOP_EVENTS: ReadonlySet<string> = new Set(['payment.ignored', 'payment.disputed', 'refund.failed']);
 
 /** The script writes the time as it is where the customer is; without it, it says whose time it is. */
