@@ -1,9 +1,11 @@
 import type { OrderRecord } from '../database/orders.ts';
 import { formatMoney } from '../domain/money.ts';
 import { isTerminal } from '../domain/order-status.ts';
-import type { Links } from './orders.ts';
 import { formatDuration, formatTime, styled, table } from './text.ts';
 import type { WorkflowState } from './workflow-state.ts';
+
+/** Where operators look further; null where there is nothing to see. */
+export type Links = { readonly temporal: string; readonly zipkin: string; readonly stripe: string | null };
 
 /** An order for people: what it is, what happened to it and when, and where to look further. */
 export function describeOrder(order: OrderRecord, workflow: WorkflowState, links: Links): string {

@@ -5,7 +5,7 @@ import { isTerminal } from '../domain/order-status.ts';
 import { refundOrder } from '../api/refund-order.ts';
 import type { Context } from './context.ts';
 import { CliError, exitCodes } from './errors.ts';
-import { describeOrder } from './order-text.ts';
+import { describeOrder, type Links } from './order-text.ts';
 import type { CommandResult } from './run-command.ts';
 import { formatTime, table } from './text.ts';
 import { describeWorkflow } from './workflow-state.ts';
@@ -17,8 +17,6 @@ export async function showOrder(context: Context, orderId: string): Promise<Comm
   const links = linksOf(context, order);
   return { data: { ...order, workflow, links }, text: describeOrder(order, workflow, links) };
 }
-
-export type Links = { readonly temporal: string; readonly zipkin: string; readonly stripe: string | null };
 
 function linksOf({ settings: { config } }: Context, order: OrderRecord): Links {
   const { namespace } = config.temporal;
@@ -49,8 +47,8 @@ export async function showOrders({ database }: Context, filter: OrderFilter): Pr
 }
 
 /**
- * Cancels an order as an operator: its Checkout Session is closed, its stock comes back, and money that has come is
- * given back.
+ * Cancels an order as an operator: its Checkout Session is closed, its stock comes back, and a payment that
+ * comes meanwhile is given back.
  */
 export async function cancelOrder(context: Context, orderId: string, reason: string): Promise<CommandResult> {
   const order = await requireOrder(context, orderId);
@@ -83,7 +81,9 @@ function cancelled(order: OrderRecord): CommandResult {
 
 function refundHint({ orderId, status }: OrderRecord): string {
   if (status !== 'PAID' && status !== 'FINISHED') return '';
-  return `To give the money back: npm run cli -- order refund ${orderId}`;
+  // The goods of a paid order are still here; those of a finished one have left.
+  const restock = status === 'PAID' ? ' --restock' : '';
+  return `To give the money back: npm run cli -- order refund ${orderId}${restock}`;
 }
 
 /** Gives the money of an order back, and its goods into stock where that is asked for. */

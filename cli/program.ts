@@ -52,7 +52,7 @@ export function createProgram(onExit: (code: ExitCode) => void): Command {
   command(
     order,
     'cancel',
-    'Cancel an order that is not shipped: its payment link is closed, its stock comes back, and money that came is given back.',
+    'Cancel an order that is not paid: its payment link is closed, its stock comes back, and a payment that comes meanwhile is given back.',
   )
     .addArgument(orderIdArgument())
     .option('--reason <sentence>', 'why, as the customer reads it', asSentence, 'The shop cancelled the order.')
