@@ -76,7 +76,9 @@ function entryOf(command: readonly string[]): string {
 const compose = programOnPath('docker-compose');
 
 describe('docker-compose.yml', () => {
-  test.skipIf(compose === undefined).each([[[]], [['app']], [['stripe']], [['app', 'stripe']]])(
+  test
+    .skipIf(compose === undefined)
+    .each([[[]], [['app']], [['stripe']], [['app', 'stripe']], [['monitoring']], [['app', 'monitoring']]])(
     'is accepted by docker-compose with the profiles %j',
     (profiles) => {
       const flags = profiles.flatMap((profile) => ['--profile', profile]);
