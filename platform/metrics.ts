@@ -9,7 +9,7 @@ export type Metrics = ReturnType<typeof createMetrics>;
 
 /**
  * The metrics of one process, one function a business event. What happens to an order once it exists is counted by its
- * workflow, whose metrics come with the SDK's: see workflows/metrics.ts.
+ * workflow, whose metrics come with the SDK's: see workflows/events.ts.
  */
 export function createMetrics() {
   const registry = new Registry();
@@ -17,7 +17,7 @@ export function createMetrics() {
   const registers = [registry];
   const creates = new Counter({
     name: 'order_creates_total',
-    help: 'Creates that were answered, by result: created, repeated, or why there is no order.',
+    help: 'Creates that were answered, by result: created, or why there is no order.',
     labelNames: ['result'],
     registers,
   });
