@@ -60,7 +60,7 @@ async function payWith(page: Page, number: string): Promise<void> {
 async function payBeforeTheNews(page: Page, number: string): Promise<void> {
   await world.stripe.addWebhookRule({ action: { type: 'hold' }, times: 100 });
   await payWith(page, number);
-  await page.getByRole('heading', { name: 'Your order is ready to be paid' }).waitFor();
+  await page.getByRole('heading', { name: 'Thank you, we are confirming your payment' }).waitFor();
   await world.stripe.clearWebhookRules();
   await world.stripe.releaseEvents();
 }
@@ -97,7 +97,7 @@ describe('a customer in a browser', { timeout: 60_000 }, () => {
     await payBeforeTheNews(page, GOOD_CARD);
 
     await expectFinished(page, orderId);
-    expect(page.url()).toBe(url);
+    expect(page.url()).toBe(`${url}&notice=returned`);
     await takePictures(page, 'payment-page-finished');
     expect(await findBarriers(page)).toEqual([]);
   });
@@ -145,7 +145,7 @@ describe('a customer in a browser', { timeout: 60_000 }, () => {
     await page.locator('#pay').click();
     await payBeforeTheNews(page, GOOD_CARD);
     await expectFinished(page, orderId);
-    expect(page.url()).toBe(url);
+    expect(page.url()).toBe(`${url}&notice=returned`);
   });
 
   test('cancels on the page, and sees that nothing is owed', async () => {

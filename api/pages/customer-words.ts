@@ -3,7 +3,7 @@ import { isTerminal, type OrderStatus } from '../../domain/order-status.ts';
 import { unreachable } from '../../domain/must.ts';
 
 /** What has to be said at the top of the page about what the customer just did. */
-export const notices = ['cancelling', 'too-late', 'try-again'] as const;
+export const notices = ['cancelling', 'too-late', 'try-again', 'returned'] as const;
 export type Notice = (typeof notices)[number];
 
 export type Tone = 'progress' | 'action' | 'good' | 'neutral';
@@ -27,7 +27,7 @@ type Order = Pick<OrderRecord, 'status' | 'timeline' | 'paymentLink'>;
 
 /** Says where an order stands, in words that need no knowledge of how it works. */
 export function describeForCustomer(order: Order, notice?: Notice): CustomerWords {
-  const words = wordsOf(order, notice === 'cancelling');
+  const words = wordsOf(order, notice);
   return {
     ...words,
     alerts: [...noticeAlerts(notice, order.status), ...words.alerts],
@@ -35,12 +35,13 @@ export function describeForCustomer(order: Order, notice?: Notice): CustomerWord
   };
 }
 
-function wordsOf(order: Order, cancelling: boolean): Omit<CustomerWords, 'ended'> {
+function wordsOf(order: Order, notice: Notice | undefined): Omit<CustomerWords, 'ended'> {
+  const cancelling = notice === 'cancelling';
   switch (order.status) {
     case 'PENDING':
       return cancelling ? beingCancelled(0) : preparing();
     case 'WAITING_FOR_PAYMENT':
-      return cancelling ? beingCancelled(1) : waiting(order);
+      return cancelling ? beingCancelled(1) : waiting(order, notice === 'returned');
     case 'PAID':
       return {
         headline: 'Thank you, your payment has arrived',
@@ -84,12 +85,24 @@ function preparing(): Omit<CustomerWords, 'ended'> {
   };
 }
 
-function waiting(order: Order): Omit<CustomerWords, 'ended'> {
+function waiting(order: Order, returned: boolean): Omit<CustomerWords, 'ended'> {
   const last = order.timeline.findLast(({ event }) => event === 'payment.failed' || event === 'payment.processing');
   if (last?.event === 'payment.processing') {
     return {
       headline: 'Your payment is on its way',
       text: 'Your bank needs some time to confirm it, sometimes a few days. You need not do anything; your items stay reserved.',
+      tone: 'progress',
+      alerts: [],
+      canPay: false,
+      canCancel: false,
+      step: 1,
+    };
+  }
+  if (returned) {
+    // Stripe leads here only after a payment; to show its link once more would look like a step back.
+    return {
+      headline: 'Thank you, we are confirming your payment',
+      text: 'This takes a moment. Your items stay reserved.',
       tone: 'progress',
       alerts: [],
       canPay: false,

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { OrderRecord } from '../../database/orders.ts';
 import { orderStatuses } from '../../domain/order-status.ts';
 import { startApi } from '../testing/api.ts';
@@ -167,8 +167,15 @@ describe('the routes of the page', () => {
     });
     const response = await api.inject({ url: `/payment/return?${query}` });
     expect(response.statusCode).toBe(303);
-    expect(response.headers['location']).toBe(`http://shop.example:8101/payment?${query}`);
-    expect(returned).toEqual([orderRecord().orderId]);
+    expect(response.headers['location']).toBe(`http://shop.example:8101/payment?${query}&notice=returned`);
+    await vi.waitFor(() => expect(returned).toEqual([orderRecord().orderId]), { timeout: 5_000 });
+  });
+
+  it('does not show the link to pay again to a customer who is back', async () => {
+    const { api } = await startApi({ orders: [waiting()] });
+    const page = (await api.inject({ url: `/payment?${query}&notice=returned` })).body;
+    expect(page).toContain('we are confirming your payment');
+    expect(page).not.toContain('id="pay"');
   });
 
   it('leaves a paid order alone when its customer comes back', async () => {

@@ -18,6 +18,11 @@ const pageQuery = z.object({
 const linkQuery = pageQuery.omit({ notice: true });
 
 const htmlPage = { 'text/html': { schema: z.string() } };
+/**
+ * A customer is back a little before the webhook, mostly. An order that is paid a moment later need not be told, which
+ * spares its history seven events.
+ */
+const RETURN_DELAY_MS = 1_000;
 const ASSET_MAX_AGE_SECONDS = 365 * 24 * 3600;
 
 /** A page loads its own style and script, asks its own API, and is shown in nobody's frame. */
@@ -37,7 +42,7 @@ const contentSecurityPolicy = {
 
 /** The pages that customers see. What goes wrong on them is told on a page too. */
 export function paymentPages(dependencies: Dependencies): FastifyPluginAsyncZod {
-  const { publicUrl, lifecycle } = dependencies;
+  const { publicUrl, lifecycle, findOrder, logger } = dependencies;
   return async (app) => {
     app.setErrorHandler((error, request, reply) => {
       const apiError = toApiError(error);
@@ -67,6 +72,27 @@ export function paymentPages(dependencies: Dependencies): FastifyPluginAsyncZod 
       },
     });
 
+    const returns = new Set<NodeJS.Timeout>();
+    app.addHook('onClose', async () => returns.forEach(clearTimeout));
+
+    /** Best effort: an order that is never told asks Stripe itself when its payment window ends. */
+    async function tellUnlessPaid(orderId: string): Promise<void> {
+      try {
+        const order = await findOrder(orderId);
+        if (order?.status === 'WAITING_FOR_PAYMENT') await lifecycle.customerReturned(orderId);
+      } catch (err) {
+        logger.warn({ err, orderId }, "The order was not told that its customer is back from Stripe's page");
+      }
+    }
+
+    function tellLater(orderId: string): void {
+      const timer = setTimeout(() => {
+        returns.delete(timer);
+        void tellUnlessPaid(orderId);
+      }, RETURN_DELAY_MS);
+      returns.add(timer);
+    }
+
     app.route({
       method: 'GET',
       url: '/payment/return',
@@ -81,13 +107,10 @@ export function paymentPages(dependencies: Dependencies): FastifyPluginAsyncZod 
       handler: async (request, reply) => {
         const { 'customer-id': customerId, 'order-id': orderId } = request.query;
         const order = await readOrder(dependencies, customerId, orderId);
-        if (order.status === 'WAITING_FOR_PAYMENT') {
-          // The customer sees the page whether or not this works; the webhook mostly comes first anyway.
-          await lifecycle.customerReturned(orderId).catch((err: unknown) => {
-            request.log.warn({ err, orderId }, "The order was not told that its customer is back from Stripe's page");
-          });
-        }
-        return reply.redirect(paymentPageUrl(publicUrl, order), 303);
+        const url = paymentPageUrl(publicUrl, order);
+        if (order.status !== 'WAITING_FOR_PAYMENT') return reply.redirect(url, 303);
+        tellLater(orderId);
+        return reply.redirect(`${url}&notice=${'returned' satisfies Notice}`, 303);
       },
     });
 
