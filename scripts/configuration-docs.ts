@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { environmentSchema } from '../platform/config.ts';
+import { environmentSchema } from '../platform/environment.ts';
 
 /** A setting as its JSON schema tells it, with its default. */
 type Setting = {
@@ -49,7 +49,7 @@ export function configurationDocument(): string {
     const intro = section.intro === undefined ? '' : `${section.intro}\n\n`;
     return `## ${section.title}\n\n${intro}| variable | default | values | what it is for |\n|---|---|---|---|\n${rows.join('\n')}\n`;
   });
-  return `<!-- Made from platform/config.ts by \`npm run docs:configuration\`. Don't edit it by hand. -->
+  return `<!-- Made from platform/environment.ts by \`npm run docs:configuration\`. Don't edit it by hand. -->
 
 # Configuration
 
@@ -69,7 +69,7 @@ export function envExample(): string {
     return `# --- ${section.title} ---\n\n${entries.join('\n')}`;
   });
   return `# Copy it to .env and take the # away from what you set. Nothing has to be set for \`npm start\`.
-# Made from platform/config.ts by \`npm run docs:configuration\`.
+# Made from platform/environment.ts by \`npm run docs:configuration\`.
 
 ${sections.join('\n')}`;
 }

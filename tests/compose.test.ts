@@ -5,7 +5,8 @@ import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { stripeEventTypes } from '../contracts/messages.ts';
-import { environmentSchema, loadConfig } from '../platform/config.ts';
+import { loadConfig } from '../platform/config.ts';
+import { environmentSchema } from '../platform/environment.ts';
 import { programOnPath } from '../stack/programs.ts';
 import { copiedIntoImage } from './support/built-product.ts';
 

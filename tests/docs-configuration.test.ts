@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { environmentSchema, parseEnvironment } from '../platform/config.ts';
+import { parseEnvironment } from '../platform/config.ts';
+import { environmentSchema } from '../platform/environment.ts';
 import { configurationDocument, envExample } from '../scripts/configuration-docs.ts';
 
 const project = join(import.meta.dirname, '..');

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import * as messages from '../contracts/messages.ts';
-import { environmentSchema } from '../platform/config.ts';
+import { environmentSchema } from '../platform/environment.ts';
 import { withOrderStates } from '../scripts/order-states-docs.ts';
 
 const PROJECT = join(import.meta.dirname, '..');

@@ -59,10 +59,13 @@ describe(`a payment within ±${SPREAD_MS} ms of Stripe's closing of the page aft
       const status = await endOf(order.orderId);
       // Who is told that the order is cancelled must find it so, and who is refused must get the goods.
       const without = outcome === 'succeeded' ? 'REFUNDED' : 'CANCELLED';
-      expect([200, 202, 409]).toContain(answer.status);
       expect(status).toBe(answer.status === 409 ? 'FINISHED' : without);
-      const told = { 200: status, 202: 'WAITING_FOR_PAYMENT' }[answer.status];
-      expect(answer.body.data['status']).toBe(told ?? answer.body.data['status']);
+      const told = new Map([
+        [200, [status]],
+        [202, ['WAITING_FOR_PAYMENT']],
+        [409, ['PAID', 'FINISHED']],
+      ]);
+      expect(told.get(answer.status)).toContain(answer.body.data['status']);
       lagMs += follow(outcome);
       return { outcome, status };
     });
@@ -125,4 +128,6 @@ function report(against: string, ends: readonly { readonly outcome: string; read
   }
   const parts = [...counts].map(([what, count]) => `${count} × ${what}`);
   console.info(`Payment against ${against}, seed ${seed}: ${parts.join('; ')}`);
+  // Ten races on a busy machine may all end alike; fifty that do were no races.
+  expect(counts.size).toBeGreaterThanOrEqual(rounds({ usual: 1, soak: 2 }));
 }

@@ -1,0 +1,221 @@
+import { z } from 'zod';
+
+/** Stripe ends a Checkout Session 24 hours after it was made; an hour is left for the last race about the money. */
+const MAX_PAYMENT_WINDOW_SECONDS = 23 * 3600;
+
+const port = z.coerce.number().int().min(0).max(65_535);
+const flag = z.enum(['true', 'false']).transform((value) => value === 'true');
+const httpUrl = z.url({ protocol: /^https?$/ }).transform((url) => url.replace(/\/+$/, ''));
+
+/**
+ * Every setting there is, as it stands in the environment. docs/configuration.md is made from it
+ * (`npm run docs:configuration`), so each setting says what it is for, in which unit, and what happens without it.
+ */
+export const environmentSchema = z.object({
+  NODE_ENV: z
+    .enum(['development', 'test', 'production'])
+    .default('development')
+    .describe('`production` writes JSON logs and refuses defaults that are unsafe there.'),
+  LOG_LEVEL: z
+    .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
+    .default('info')
+    .describe('The least important log line that is still written.'),
+
+  DATABASE_URL: z
+    .url({ protocol: /^postgres(ql)?$/ })
+    .default('postgres://orders:orders@127.0.0.1:5432/orders')
+    .describe('PostgreSQL. `npm start` brings its own where this is not set.'),
+  DATABASE_POOL_SIZE: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(200)
+    .default(10)
+    .describe('Connections that one process opens at most.'),
+
+  TEMPORAL_ADDRESS: z
+    .string()
+    .regex(/^[^\s:/]+:\d+$/, 'must be host:port')
+    .default('127.0.0.1:7233')
+    .describe('Temporal, as host:port. `npm start` brings its own where this is not set.'),
+  TEMPORAL_NAMESPACE: z.string().min(1).default('default').describe("Temporal's namespace."),
+  TEMPORAL_API_KEY: z.string().min(1).optional().describe('An API key of Temporal Cloud; it switches TLS on.'),
+  TEMPORAL_TLS: flag
+    .optional()
+    .describe("`true` connects with TLS. Temporal's own `TEMPORAL_TLS_…` variables name certificates and keys."),
+  TEMPORAL_PROFILE: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("The profile of Temporal's configuration file to connect with; the variables above go first."),
+  TEMPORAL_CONFIG_FILE: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("Temporal's configuration file. It is read only where this or `TEMPORAL_PROFILE` is set."),
+  TASK_QUEUE_PREFIX: z
+    .string()
+    .max(64)
+    .regex(/^[A-Za-z0-9-]*$/, 'must be letters, digits and dashes')
+    .default('')
+    .describe('Put before the names of all task queues, so that several installations share a namespace.'),
+
+  STRIPE_KEY: z
+    .string()
+    .regex(
+      /^(sk|rk)_(test|live)_\S+$/,
+      'must be a secret or restricted key: sk_test_…, rk_test_…, sk_live_… or rk_live_…',
+    )
+    .optional()
+    .describe("Stripe's API key. Without it the local Stripe sandbox is used."),
+  STRIPE_ENDPOINT_SECRET: z
+    .string()
+    .regex(/^whsec_[^\s,]+(,whsec_[^\s,]+)?$/, 'must be whsec_…, or two of them with a comma between')
+    .optional()
+    .describe("The webhook's signing secret; two of them, with a comma between, while it is being rotated."),
+  STRIPE_ALLOW_LIVE: flag
+    .default(false)
+    .describe('`true` allows a live key. Without it a live key is refused, so that nobody moves money by mistake.'),
+  STRIPE_SANDBOX_URL: httpUrl
+    .default('http://127.0.0.1:8302')
+    .describe('Where the Stripe sandbox is. In production the sandbox is used only where this is set.'),
+
+  PUBLIC_URL: httpUrl
+    .default('http://127.0.0.1:8101')
+    .describe('Where customers reach the orders API and its pages; redirects and links begin with it.'),
+  HOST: z
+    .string()
+    .min(1)
+    .default('127.0.0.1')
+    .describe('The address that API, webhook receiver and sandbox listen on.'),
+  API_PORT: port.default(8101).describe('Port of the orders API and the payment page.'),
+  WEBHOOK_PORT: port.default(8301).describe("Port of the receiver of Stripe's webhook."),
+  API_REQUESTS_PER_MINUTE: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(6000)
+    .describe('Requests that one client address may send to the orders API in a minute; more are answered 429.'),
+  WEBHOOK_REQUESTS_PER_MINUTE: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .default(12_000)
+    .describe('The same for the webhook receiver; Stripe delivers again what was answered 429.'),
+  TRUSTED_PROXIES: z
+    .string()
+    .regex(/^[\da-fA-F.:/]+(,[\da-fA-F.:/]+)*$/, 'must be addresses or networks with commas between')
+    .optional()
+    .describe(
+      'Addresses or networks (`10.0.0.0/8`) of proxies before the API, with commas between: their `X-Forwarded-For` is believed.',
+    ),
+  STRIPE_SANDBOX_PORT: port.default(8302).describe('Port of the Stripe sandbox.'),
+  STRIPE_SANDBOX_STATE_FILE: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Where the sandbox keeps its state. Without it the state is in memory and ends with the process.'),
+  STRIPE_SANDBOX_WEBHOOK_URL: httpUrl
+    .default('http://127.0.0.1:8301/webhook')
+    .describe('Where the sandbox sends its events.'),
+  OPERATIONS_HOST: z
+    .string()
+    .min(1)
+    .default('127.0.0.1')
+    .describe('The address that health checks and metrics listen on; keep it off the public network.'),
+  OPERATIONS_PORT: port
+    .optional()
+    .describe(
+      'Port of health checks and metrics. Without it: API 8111, webhook receiver 8311, all workers 8400, orders 8401, stock 8402, payment 8403, fulfillment 8404.',
+    ),
+
+  PAYMENT_WINDOW_SECONDS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(MAX_PAYMENT_WINDOW_SECONDS)
+    .default(30 * 60)
+    .describe('How long a customer may take to pay, in seconds; 23 hours at most.'),
+  CREATE_TIMEOUT_SECONDS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(120)
+    .default(10)
+    .describe('How long a create waits for its order, in seconds; then it answers 503 and the order id.'),
+  SHUTDOWN_GRACE_SECONDS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(600)
+    .default(10)
+    .describe('How long requests and activities under way may take to end when a process is stopped, in seconds.'),
+
+  FULFILLMENT_URL: httpUrl
+    .optional()
+    .describe(
+      "The shop's own fulfillment service: paid orders are POSTed there. Without it the built-in warehouse ships.",
+    ),
+  FULFILLMENT_SECRET: z
+    .string()
+    .min(16)
+    .optional()
+    .describe('Signs the requests to `FULFILLMENT_URL`; 16 characters or more, shared with the receiver.'),
+  FULFILLMENT_RETRY_SECONDS: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(3600)
+    .default(300)
+    .describe(
+      'A fulfillment service that is away is asked every few seconds for this long, and then each time that so long has passed.',
+    ),
+  OPERATOR_TOKEN: z
+    .string()
+    .min(16)
+    .optional()
+    .describe('The bearer token of the operator routes, 16 characters or more. Without it there are no such routes.'),
+
+  ZIPKIN_URL: httpUrl
+    .optional()
+    .describe(
+      'Zipkin, for example `http://127.0.0.1:8600`. Without it and without `OTEL_EXPORTER_OTLP_ENDPOINT` no traces are sent.',
+    ),
+  TEMPORAL_UI_URL: httpUrl
+    .default('http://127.0.0.1:8233')
+    .describe("Where operators reach Temporal's Web UI; the command line links to it."),
+  ZIPKIN_UI_URL: httpUrl
+    .default('http://127.0.0.1:8600')
+    .describe('Where operators reach Zipkin; the command line links to it.'),
+  OTEL_EXPORTER_OTLP_ENDPOINT: httpUrl
+    .optional()
+    .describe('An OpenTelemetry collector for traces; the other standard `OTEL_*` variables hold too.'),
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: httpUrl
+    .optional()
+    .describe('The whole address that traces go to, where it is not `OTEL_EXPORTER_OTLP_ENDPOINT` and `/v1/traces`.'),
+  OTEL_EXPORTER_OTLP_PROTOCOL: z
+    .literal('http/protobuf', 'must be http/protobuf; every collector takes it on port 4318')
+    .optional()
+    .describe('How traces are sent to the collector.'),
+
+  STATE_DIR: z
+    .string()
+    .min(1)
+    .default('.state')
+    .describe('Where `npm start` keeps its data and logs; a path from the project folder, or an absolute one.'),
+  POSTGRES_PORT: port
+    .optional()
+    .describe("Port of `npm start`'s own PostgreSQL. Without it a free one is taken, and kept from start to start."),
+  TEMPORAL_PORT: port.default(7233).describe("Port of `npm start`'s own Temporal server."),
+  TEMPORAL_UI_PORT: port.default(8233).describe('Port of its Web UI.'),
+  TEMPORAL_CLI_PATH: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'The `temporal` program that runs it. Without it: the one on the PATH, or one that is installed for you.',
+    ),
+  ZIPKIN_PORT: port.default(8600).describe("Port of `npm start`'s own Zipkin."),
+});
+
+export type Environment = z.output<typeof environmentSchema>;
