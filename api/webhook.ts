@@ -2,7 +2,7 @@ import type { Client } from '@temporalio/client';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { taskQueues } from '../contracts/messages.ts';
 import type { Database } from '../database/database.ts';
-import { findOrder, findOrderIdByPaymentIntent } from '../database/orders.ts';
+import { findOrder, findOrderIdBy } from '../database/orders.ts';
 import type { Config } from '../platform/config.ts';
 import type { Logger } from '../platform/logger.ts';
 import { createMetrics, type Metrics } from '../platform/metrics.ts';
@@ -41,7 +41,7 @@ export async function createWebhookReceiver({
       client,
       taskQueues: taskQueues(config.temporal.taskQueuePrefix),
       findOrder: (orderId) => findOrder(database, orderId),
-      findOrderIdByPaymentIntent: (paymentIntentId) => findOrderIdByPaymentIntent(database, paymentIntentId),
+      findOrderIdByPaymentIntent: (paymentIntentId) => findOrderIdBy(database, 'paymentIntentId', paymentIntentId),
     }),
     endpointSecrets: config.stripe.endpointSecrets,
     livemode: config.stripe.livemode,

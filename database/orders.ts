@@ -258,11 +258,3 @@ export async function findOrderIdBy(
   });
   return found.rows[0]?.order_id;
 }
-
-/** Gives the order that a payment intent belongs to; disputes and refunds name nothing else. */
-export async function findOrderIdByPaymentIntent(
-  database: Database,
-  paymentIntentId: string,
-): Promise<string | undefined> {
-  return findOrderIdBy(database, 'paymentIntentId', paymentIntentId);
-}

@@ -1,8 +1,8 @@
 import { isCancellation, log, setCurrentDetails, TemporalFailure, upsertSearchAttributes } from '@temporalio/workflow';
 import { defineSearchAttributeKey } from '@temporalio/common';
+import type { OrderActivities } from '../activities/orders.ts';
 import { TIMELINE_CONFLICT } from '../contracts/failures.ts';
 import { ORDER_STATUS_ATTRIBUTE, type TimelineEntry } from '../contracts/messages.ts';
-import type { OrderLine } from '../domain/order-lines.ts';
 import { canTransition, type OrderStatus, transitionEvent } from '../domain/order-status.ts';
 import type { Activities } from './activities.ts';
 import { failedWith } from './failed-with.ts';
@@ -10,14 +10,7 @@ import { reportEvent, reportFulfillmentTime, reportRefusal } from './events.ts';
 
 const orderStatusKey = defineSearchAttributeKey(ORDER_STATUS_ATTRIBUTE, 'KEYWORD');
 
-type NewOrder = {
-  readonly customerId: string;
-  readonly runId: string;
-  readonly requestHash: string;
-  readonly traceId: string;
-  readonly lines: readonly OrderLine[];
-  readonly detail: string;
-};
+type NewOrder = Omit<Parameters<OrderActivities['recordOrder']>[0], 'orderId'>;
 
 type Write = (orders: Pick<Activities['orders'], 'recordOrder' | 'recordTimelineEntry'>) => Promise<void>;
 

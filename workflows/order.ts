@@ -1,4 +1,5 @@
 import { condition, workflowInfo } from '@temporalio/workflow';
+import type { LostOrder } from '../activities/orders.ts';
 import type { CancelRequest, CreateResult, OrderLifecycleInput, Refusal, StripeEvent } from '../contracts/messages.ts';
 import { decideAftercare } from '../domain/aftercare.ts';
 import { isTerminal, type OrderStatus } from '../domain/order-status.ts';
@@ -14,14 +15,6 @@ import { describeRefusal } from './words.ts';
 
 /** The steps that have something to undo. */
 type Undoable = 'stock' | 'payment';
-
-/** An order as its row stands, whose workflow is gone. */
-export type LostOrder = {
-  readonly runId: string;
-  readonly status: OrderStatus;
-  readonly seq: number;
-  readonly paymentIntentId: string | null;
-};
 
 /** One order while its workflow runs: what its steps share. */
 export class Order {
