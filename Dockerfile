@@ -7,9 +7,7 @@ COPY package.json package-lock.json .npmrc ./
 # No package's install script is needed to build or to run the product.
 RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json ./
-COPY scripts/build.ts scripts/
-# The command line reads where a running `npm start` is.
-COPY stack/settings.ts stack/
+COPY dev/scripts/build.ts dev/scripts/
 COPY domain domain
 COPY contracts contracts
 COPY workflows workflows
@@ -18,7 +16,7 @@ COPY workers workers
 COPY api api
 COPY database database
 COPY platform platform
-COPY stripe-sandbox stripe-sandbox
+COPY dev/stripe-sandbox dev/stripe-sandbox
 COPY cli cli
 RUN npm run build
 

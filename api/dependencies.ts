@@ -1,6 +1,6 @@
 import type { Logger } from '../platform/logger.ts';
 import type { Metrics } from '../platform/metrics.ts';
-import { isOrderId } from '../contracts/schemas.ts';
+import { isOrderId } from '../domain/order-id.ts';
 import type { OrderRecord } from '../database/orders.ts';
 import { noSuchOrder } from './errors.ts';
 import type { OrderLifecycle } from './order-lifecycle.ts';

@@ -1,4 +1,4 @@
-import type { OrderView } from '../contracts/schemas.ts';
+import type { OrderView } from './schemas.ts';
 import type { OrderRecord } from '../database/orders.ts';
 
 /** Gives of an order what its customer may see. */

@@ -1,5 +1,5 @@
 import type { RefundRequest } from '../contracts/messages.ts';
-import { isOrderId } from '../contracts/schemas.ts';
+import { isOrderId } from '../domain/order-id.ts';
 import type { OrderRecord } from '../database/orders.ts';
 import type { Dependencies } from './dependencies.ts';
 import { ApiError } from './errors.ts';

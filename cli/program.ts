@@ -1,5 +1,6 @@
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
-import { asSentence, isOrderId } from '../contracts/schemas.ts';
+import { asSentence } from '../api/schemas.ts';
+import { isOrderId } from '../domain/order-id.ts';
 import { orderStatuses, type OrderStatus } from '../domain/order-status.ts';
 import type { Context } from './context.ts';
 import { runDoctor } from './doctor/doctor.ts';

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 import { type Config, loadConfig, parseEnvironment, processEnvironment } from '../platform/config.ts';
-import { CONNECTIONS_FILE, loadProjectEnvFile, PROJECT_FOLDER } from '../stack/settings.ts';
+import { CONNECTIONS_FILE, loadProjectEnvFile, PROJECT_FOLDER } from '../platform/project.ts';
 
 export type CliSettings = {
   readonly config: Config;

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { orderStatuses } from '../domain/order-status.ts';
-import { createTestDatabase, type TestDatabase } from '../stack/test-database.ts';
+import { createTestDatabase, type TestDatabase } from '../dev/stack/test-database.ts';
 import { createDatabase, type Database } from './database.ts';
 import {
   appendEntryAfterTheEnd,

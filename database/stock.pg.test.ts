@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { createTestDatabase, type TestDatabase } from '../stack/test-database.ts';
+import { createTestDatabase, type TestDatabase } from '../dev/stack/test-database.ts';
 import { createDatabase, type Database } from './database.ts';
 import { giveBackStock, holdStock, ReservationReleasedError } from './stock.ts';
 

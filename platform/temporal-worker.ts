@@ -1,7 +1,7 @@
-import { createServer } from 'node:net';
 import type { LogLevel, LogMetadata, Logger as TemporalLogger } from '@temporalio/common';
 import { NativeConnection, Runtime } from '@temporalio/worker';
 import type { Config } from './config.ts';
+import { freePort } from './free-port.ts';
 import type { Logger } from './logger.ts';
 import { untilConnected } from './temporal.ts';
 
@@ -96,17 +96,4 @@ function toLogFields(meta: LogMetadata): Record<string, unknown> {
     ...(error !== undefined && { err: error }),
     ...rest,
   };
-}
-
-async function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() =>
-        typeof address === 'object' && address !== null ? resolve(address.port) : reject(new Error('No free port')),
-      );
-    });
-  });
 }

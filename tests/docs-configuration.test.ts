@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { parseEnvironment } from '../platform/config.ts';
 import { environmentSchema } from '../platform/environment.ts';
-import { configurationDocument, envExample } from '../scripts/configuration-docs.ts';
+import { configurationDocument, envExample } from '../dev/scripts/configuration-docs.ts';
 
 const project = join(import.meta.dirname, '..');
 const names = Object.keys(environmentSchema.shape);

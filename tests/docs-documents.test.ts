@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import * as messages from '../contracts/messages.ts';
 import { environmentSchema } from '../platform/environment.ts';
-import { withOrderStates } from '../scripts/order-states-docs.ts';
+import { withOrderStates } from '../dev/scripts/order-states-docs.ts';
 
 const PROJECT = join(import.meta.dirname, '..');
 const read = (path: string): string => readFileSync(join(PROJECT, path), 'utf8');

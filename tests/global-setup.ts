@@ -4,14 +4,14 @@ import { join } from 'node:path';
 import process, { stderr } from 'node:process';
 import type { TestProject } from 'vitest/node';
 import { parseEnvironment, processEnvironment } from '../platform/config.ts';
-import { startInfrastructure } from '../stack/infrastructure.ts';
-import type { ManagedProcess } from '../stack/managed-process.ts';
-import { ensureDatabase } from '../stack/postgres.ts';
-import { identify, isAlive } from '../stack/process-identity.ts';
-import type { Reporter } from '../stack/stack-error.ts';
-import { endOrphans, openStateFolder, ownerOf } from '../stack/state-folder.ts';
-import { createTerminal } from '../stack/terminal.ts';
-import { MIGRATED_TEMPLATE } from '../stack/test-database.ts';
+import { startInfrastructure } from '../dev/stack/infrastructure.ts';
+import type { ManagedProcess } from '../dev/stack/managed-process.ts';
+import { ensureDatabase } from '../dev/stack/postgres.ts';
+import { identify, isAlive } from '../dev/stack/process-identity.ts';
+import type { Reporter } from '../dev/stack/stack-error.ts';
+import { endOrphans, openStateFolder, ownerOf } from '../dev/stack/state-folder.ts';
+import { createTerminal } from '../dev/stack/terminal.ts';
+import { MIGRATED_TEMPLATE } from '../dev/stack/test-database.ts';
 import { workflowBundle } from '../workers/workflow-bundle.ts';
 
 declare module 'vitest' {

@@ -10,10 +10,10 @@ import { workerKinds } from '../workers/worker.ts';
 import { watchOpenOrders, watchTaskQueues } from '../workers/watch.ts';
 import { PENCIL, startWorld, type World } from './support/world.ts';
 
-const ALERTS = new URL('../docs/operations/alerts.yml', import.meta.url);
-const DASHBOARD = new URL('../docs/operations/grafana/dashboards/orders.json', import.meta.url);
+const ALERTS = new URL('../deploy/prometheus/alerts.yml', import.meta.url);
+const DASHBOARD = new URL('../deploy/grafana/dashboards/orders.json', import.meta.url);
 
-const SCRAPES = new URL('../docs/operations/prometheus.yml', import.meta.url);
+const SCRAPES = new URL('../deploy/prometheus/prometheus.yml', import.meta.url);
 const COMPOSE = new URL('../docker-compose.yml', import.meta.url);
 
 /** Prometheus makes it itself, for each process that it asks. */

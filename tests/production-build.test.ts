@@ -3,9 +3,9 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest';
-import { freePort } from '../stack/ports.ts';
-import { ensureDatabase, withClient } from '../stack/postgres.ts';
-import { createSandboxAdmin } from '../stripe-sandbox/admin-client.ts';
+import { freePort } from '../platform/free-port.ts';
+import { ensureDatabase, withClient } from '../dev/stack/postgres.ts';
+import { createSandboxAdmin } from '../dev/stripe-sandbox/admin-client.ts';
 import { type BuiltProduct, buildProduct, type ProductProcess } from './support/built-product.ts';
 
 const CUSTOMER = '0a69556f-fe95-48eb-bb0a-099d9b0f2a50';
@@ -140,7 +140,7 @@ async function installation() {
       };
     }),
   );
-  const sandbox = { entry: 'stripe-sandbox/main.js', own: {}, readyUrl: `${urls.sandbox}/readyz` };
+  const sandbox = { entry: 'dev/stripe-sandbox/main.js', own: {}, readyUrl: `${urls.sandbox}/readyz` };
   return { environment, urls, entries: [...withOperations, sandbox] };
 }
 

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { OrderRecord } from '../database/orders.ts';
 import { isTerminal } from '../domain/order-status.ts';
-import { seededRandom } from '../stripe-sandbox/trigger.ts';
+import { seededRandom } from '../dev/stripe-sandbox/trigger.ts';
 import { rounds, seed } from './support/soak.ts';
 import { startWorld, type World } from './support/world.ts';
 

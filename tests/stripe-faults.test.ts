@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { OrderRecord } from '../database/orders.ts';
-import type { Fault } from '../stripe-sandbox/faults.ts';
+import type { Fault } from '../dev/stripe-sandbox/faults.ts';
 import type { Items } from './support/shop-client.ts';
 import { startWorld, type World } from './support/world.ts';
 

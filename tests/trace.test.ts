@@ -5,10 +5,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { REFUND_ORDER, taskQueues } from '../contracts/messages.ts';
 import { withSpan } from '../platform/spans.ts';
 import { currentTraceId } from '../platform/telemetry.ts';
-import type { ManagedProcess } from '../stack/managed-process.ts';
-import { freePort } from '../stack/ports.ts';
-import { openStateFolder } from '../stack/state-folder.ts';
-import { planZipkin } from '../stack/zipkin.ts';
+import type { ManagedProcess } from '../dev/stack/managed-process.ts';
+import { freePort } from '../platform/free-port.ts';
+import { openStateFolder } from '../dev/stack/state-folder.ts';
+import { planZipkin } from '../dev/stack/zipkin.ts';
 import { PENCIL, startWorld, type World } from './support/world.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'order-backend-zipkin-'));

@@ -1,5 +1,5 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
-import { cancelOrderSchema, envelopeSchema, orderSchema } from '../../contracts/schemas.ts';
+import { cancelOrderSchema, envelopeSchema, orderSchema } from '../schemas.ts';
 import { cancelOrder } from '../cancel-order.ts';
 import { type Dependencies, readOrder } from '../dependencies.ts';
 import { success } from '../envelope.ts';

@@ -8,7 +8,7 @@ import {
   customerIdSchema,
   envelopeSchema,
   idempotencyKeySchema,
-} from '../../contracts/schemas.ts';
+} from '../schemas.ts';
 import { mergeLines } from '../../domain/order-lines.ts';
 import { annotateSpan } from '../../platform/spans.ts';
 import { currentTraceId, currentTraceparent } from '../../platform/telemetry.ts';

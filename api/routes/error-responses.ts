@@ -1,4 +1,4 @@
-import { errorSchema } from '../../contracts/schemas.ts';
+import { errorSchema } from '../schemas.ts';
 
 /** What the HTTP statuses mean here, for the OpenAPI document; the codes are in api/errors.ts. */
 const MEANINGS = {

@@ -1,13 +1,8 @@
 import { fastifyBearerAuth } from '@fastify/bearer-auth';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import {
-  envelopeSchema,
-  isOrderId,
-  operatorOrderSchema,
-  orderLookupSchema,
-  refundOrderSchema,
-} from '../../contracts/schemas.ts';
+import { envelopeSchema, operatorOrderSchema, orderLookupSchema, refundOrderSchema } from '../schemas.ts';
+import { isOrderId } from '../../domain/order-id.ts';
 import type { OrderLookup, OrderRecord } from '../../database/orders.ts';
 import { must } from '../../domain/must.ts';
 import type { Dependencies } from '../dependencies.ts';

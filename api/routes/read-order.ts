@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { envelopeSchema, orderSchema } from '../../contracts/schemas.ts';
+import { envelopeSchema, orderSchema } from '../schemas.ts';
 import { type Dependencies, readOrder } from '../dependencies.ts';
 import { success } from '../envelope.ts';
 import { toOrderView } from '../order-view.ts';

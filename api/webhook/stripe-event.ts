@@ -1,7 +1,7 @@
 import type Stripe from 'stripe';
 import { z } from 'zod';
 import { type StripeEvent, type StripeEventType, stripeEventTypes } from '../../contracts/messages.ts';
-import { isOrderId } from '../../contracts/schemas.ts';
+import { isOrderId } from '../../domain/order-id.ts';
 import { unreachable } from '../../domain/must.ts';
 import { toCheckoutSession } from '../../platform/stripe.ts';
 import { type FieldProblem, invalidRequest } from '../errors.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import type { AxeResults } from 'axe-core';
 import { type Browser, chromium, type Page } from 'playwright-core';
-import { programOnPath } from '../../stack/programs.ts';
+import { programOnPath } from '../../dev/stack/programs.ts';
 
 const PROGRAMS = ['chromium', 'chromium-browser', 'google-chrome'];
 const PICTURES = join(import.meta.dirname, '..', '..', 'test-output');

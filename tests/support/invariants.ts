@@ -6,7 +6,7 @@ import {
 } from '@temporalio/client';
 import type { Queryable } from '../../database/database.ts';
 import { canTransition, isTerminal, type OrderStatus, transitionEvent } from '../../domain/order-status.ts';
-import type { Ledger } from '../../stripe-sandbox/ledger.ts';
+import type { Ledger } from '../../dev/stripe-sandbox/ledger.ts';
 
 /** A create as the client saw it answered. */
 export type AnsweredCreate = {

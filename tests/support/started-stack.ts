@@ -6,11 +6,12 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { parseEnv } from 'node:util';
 import { expect, vi } from 'vitest';
-import { freePort, isPortFree } from '../../stack/ports.ts';
-import { systemDataFolder } from '../../stack/postgres-place.ts';
-import { isAlive, type ProcessIdentity, signalProcess } from '../../stack/process-identity.ts';
-import { CONNECTIONS_FILE } from '../../stack/settings.ts';
-import { removeStateFolder } from '../../stack/state-folder.ts';
+import { isPortFree } from '../../dev/stack/ports.ts';
+import { freePort } from '../../platform/free-port.ts';
+import { CONNECTIONS_FILE } from '../../platform/project.ts';
+import { systemDataFolder } from '../../dev/stack/postgres-place.ts';
+import { isAlive, type ProcessIdentity, signalProcess } from '../../dev/stack/process-identity.ts';
+import { removeStateFolder } from '../../dev/stack/state-folder.ts';
 
 const PROJECT = join(import.meta.dirname, '..', '..');
 const UP_TIMEOUT_MS = 150_000;

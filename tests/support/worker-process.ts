@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import process from 'node:process';
 import { expect } from 'vitest';
-import { freePort } from '../../stack/ports.ts';
+import { freePort } from '../../platform/free-port.ts';
 import type { WorkerKind } from '../../workers/worker.ts';
 import type { World } from './world.ts';
 

@@ -1,0 +1,157 @@
+/** The shapes that clients send to the orders API and get from it, checked at its edge and shown in its OpenAPI document. */
+import { z } from 'zod';
+import { MAX_LINES, MAX_QUANTITY } from '../domain/order-lines.ts';
+import { ORDER_ID } from '../domain/order-id.ts';
+import { orderStatuses } from '../domain/order-status.ts';
+
+const PRINTABLE_ASCII = /^[\x20-\x7e]+$/;
+
+/** A printable text of 1 to `maxLength` characters; one message says all of its rules. */
+function asciiText(maxLength: number) {
+  const rules = `must be a text of 1 to ${maxLength} printable ASCII characters`;
+  return z.string(rules).min(1, rules).max(maxLength, rules).regex(PRINTABLE_ASCII, rules);
+}
+
+export const customerIdSchema = asciiText(128).describe("The client's own id of the customer.");
+const itemIdSchema = asciiText(128).describe('The id of an item in stock.');
+
+const WHOLE_QUANTITY = `must be a whole number from 1 to ${MAX_QUANTITY}`;
+const LINE_COUNT = `must be a list of 1 to ${MAX_LINES} lines`;
+
+const requestedLineSchema = z.strictObject(
+  {
+    itemID: itemIdSchema,
+    quantity: z.int(WHOLE_QUANTITY).min(1, WHOLE_QUANTITY).max(MAX_QUANTITY, WHOLE_QUANTITY),
+  },
+  { error: objectProblem },
+);
+
+export const createOrderSchema = z.strictObject(
+  {
+    customerID: customerIdSchema,
+    items: z
+      .array(requestedLineSchema, LINE_COUNT)
+      .min(1, LINE_COUNT)
+      .max(MAX_LINES, LINE_COUNT)
+      .superRefine(refuseLargeSums)
+      .describe('Lines that name the same item become one line of the order.'),
+  },
+  { error: objectProblem },
+);
+
+/** Lines of one item are one line of the order, so the bound of a quantity holds for their sum. */
+function refuseLargeSums(lines: readonly z.output<typeof requestedLineSchema>[], context: z.core.$RefinementCtx): void {
+  const sums = new Map<string, number>();
+  for (const [index, { itemID, quantity }] of lines.entries()) {
+    const sum = (sums.get(itemID) ?? 0) + quantity;
+    sums.set(itemID, sum);
+    if (sum > MAX_QUANTITY && sum - quantity <= MAX_QUANTITY && quantity <= MAX_QUANTITY) {
+      context.addIssue({
+        code: 'custom',
+        path: [index, 'quantity'],
+        message: `brings the lines of ${itemID} to ${sum} in all, but an order has at most ${MAX_QUANTITY} of one item`,
+      });
+    }
+  }
+}
+
+function objectProblem(issue: { readonly code?: string | undefined; readonly keys?: unknown }): string | undefined {
+  if (issue.code === 'unrecognized_keys' && Array.isArray(issue.keys)) {
+    return `has unknown fields: ${issue.keys.join(', ')}`;
+  }
+  return issue.code === 'invalid_type' ? 'must be a JSON object' : undefined;
+}
+
+/** Nothing has to be said to cancel an order; what is said is refused rather than ignored. */
+export const cancelOrderSchema = z.strictObject({}, { error: objectProblem }).nullish();
+
+export const idempotencyKeySchema = asciiText(255)
+  .optional()
+  .describe('Sent again with the same request, the key brings the same order and the same answer.');
+
+const orderStatusSchema = z.enum(orderStatuses);
+
+export const createdOrderSchema = z.object({
+  customer_id: z.string(),
+  order_id: z.string().regex(ORDER_ID),
+  redirect_url: z.url().describe('The payment page of the order.'),
+});
+
+/** An order as its customer may see it. */
+export const orderSchema = z.object({
+  order_id: z.string(),
+  customer_id: z.string(),
+  status: orderStatusSchema,
+  items: z.array(
+    z.object({
+      item_id: z.string(),
+      name: z.string(),
+      quantity: z.int(),
+      unit_amount_minor: z.int().describe('In minor units of the currency, cents for USD.'),
+    }),
+  ),
+  total_amount_minor: z.int().describe('In minor units of the currency, cents for USD.'),
+  currency: z.string().describe('ISO 4217.'),
+  payment_link: z.string().nullable().describe("Stripe's page for the payment; null until there is one."),
+  tracking_number: z.string().nullable().describe("The shipment's number; null until the order is shipped."),
+  created_at: z.iso.datetime(),
+  updated_at: z.iso.datetime(),
+  timeline: z.array(
+    z.object({ at: z.iso.datetime(), status: orderStatusSchema, event: z.string(), detail: z.string() }),
+  ),
+});
+
+export type OrderView = z.output<typeof orderSchema>;
+
+/** An order as the shop's people see it, with what finds it at Stripe, in Temporal and in Zipkin. */
+export const operatorOrderSchema = orderSchema.extend({
+  checkout_session_id: z.string().nullable(),
+  payment_intent_id: z.string().nullable(),
+  workflow_id: z.string(),
+  trace_id: z.string(),
+});
+
+/** What support has in hand: one of these finds the order. */
+export const orderLookupSchema = z
+  .strictObject({
+    order_id: asciiText(128).optional(),
+    payment_intent: asciiText(128).optional().describe("Stripe's `pi_…`."),
+    checkout_session: asciiText(128).optional().describe("Stripe's `cs_…`."),
+    tracking_number: asciiText(128).optional(),
+  })
+  .refine(
+    (lookup) => Object.keys(lookup).length === 1,
+    'needs one of order_id, payment_intent, checkout_session and tracking_number',
+  );
+
+/** The reason stands before other sentences on the timeline. */
+export function asSentence(text: string): string {
+  return /[.!?]$/.test(text) ? text : `${text}.`;
+}
+
+export const refundOrderSchema = z.strictObject(
+  {
+    restock: z.boolean().describe('Whether the goods go back into stock.'),
+    reason: z
+      .string()
+      .min(1)
+      .max(200)
+      .default('The shop refunded the order.')
+      .transform(asSentence)
+      .describe("A sentence for the order's timeline, which its customer reads."),
+  },
+  { error: objectProblem },
+);
+
+/** What every answer of the orders API looks like: snake_case in `data`, camelCase around it. */
+export function envelopeSchema<T extends z.ZodType>(data: T) {
+  return z.object({
+    data,
+    errorCode: z.int().describe('0 where all went well.'),
+    message: z.string(),
+    traceID: z.string().describe("The OpenTelemetry trace; an order's own trace stays with it."),
+  });
+}
+
+/** The answer to what could not be done: `data` is null, or what helps to mend it. */
+export const errorSchema = envelopeSchema(z.record(z.string(), z.unknown()).nullable());

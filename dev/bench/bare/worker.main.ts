@@ -1,0 +1,19 @@
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { loadConfig } from '../../../platform/config.ts';
+import * as activities from './activities.ts';
+import { BARE_TASK_QUEUE } from './task-queue.ts';
+
+Runtime.install({ logger: new DefaultLogger('WARN'), shutdownSignals: [] });
+const connection = await NativeConnection.connect(loadConfig().temporal.connection);
+const worker = await Worker.create({
+  connection,
+  taskQueue: BARE_TASK_QUEUE,
+  workflowsPath: fileURLToPath(new URL('workflows.ts', import.meta.url)),
+  activities,
+  maxCachedWorkflows: 500,
+});
+process.once('SIGTERM', () => worker.shutdown());
+await worker.run();
+await connection.close();

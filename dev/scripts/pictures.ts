@@ -1,0 +1,93 @@
+import process from 'node:process';
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
+import { chromium } from 'playwright-core';
+import { processEnvironment } from '../../platform/config.ts';
+import { environmentSchema } from '../../platform/environment.ts';
+import { freePort } from '../../platform/free-port.ts';
+import { PROJECT_FOLDER } from '../../platform/project.ts';
+import { systemDataFolder } from '../stack/postgres-place.ts';
+import { programOnPath } from '../stack/programs.ts';
+import { loadStackSettings, type StackSettings } from '../stack/settings.ts';
+import { StackError } from '../stack/stack-error.ts';
+import { createStack } from '../stack/stack.ts';
+import { removeStateFolder } from '../stack/state-folder.ts';
+import { createTerminal } from '../stack/terminal.ts';
+import { takePictures } from './take-pictures.ts';
+
+const PICTURES_FOLDER = join(PROJECT_FOLDER, 'docs', 'pictures');
+const BROWSERS = ['chromium', 'chromium-browser', 'google-chrome'];
+/** A browser that asks nobody on the network for anything. */
+const BROWSER_ARGUMENTS = ['--disable-gpu', '--disable-background-networking', '--disable-component-update'];
+const END_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+const terminal = createTerminal(process.stdout);
+try {
+  await run();
+} catch (error) {
+  terminal.fail(error instanceof StackError || !(error instanceof Error) ? String(error) : (error.stack ?? ''));
+  process.exitCode = 1;
+}
+// Sockets that the pages left open keep nothing waiting.
+process.exit();
+
+/** Brings a whole system up beside any other, takes the pictures of the docs from it, and leaves nothing behind. */
+async function run(): Promise<void> {
+  const executablePath = BROWSERS.map(programOnPath).find((path) => path !== undefined);
+  if (executablePath === undefined) throw new StackError(`Pictures need a browser on the PATH: ${BROWSERS.join(', ')}`);
+  const stateDir = mkdtempSync(join(tmpdir(), 'order-backend-pictures-'));
+  const ending = new AbortController();
+  const ended = new Promise<never>((_resolve, reject) => {
+    ending.signal.addEventListener('abort', () => reject(ending.signal.reason as Error));
+  });
+  for (const signal of END_SIGNALS) process.once(signal, () => ending.abort(new StackError(`Ended by ${signal}.`)));
+  const settings = await settingsBesideOthers(stateDir);
+  const stack = createStack(settings, terminal, (error) => ending.abort(error));
+
+  async function take(browserPath: string): Promise<void> {
+    const { temporalUiUrl, zipkinUrl } = await stack.up();
+    if (temporalUiUrl === undefined || zipkinUrl === undefined) {
+      throw new StackError('Pictures need Zipkin: install Java 17 or newer, and Maven.');
+    }
+    const asRoot = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
+    const browser = await chromium.launch({ executablePath: browserPath, args: [...asRoot, ...BROWSER_ARGUMENTS] });
+    try {
+      const places = { apiUrl: settings.urls.api, temporalUiUrl, zipkinUrl };
+      await takePictures(browser, places, PICTURES_FOLDER, (file) => {
+        terminal.line(`  ${relative(process.cwd(), file)}`);
+      });
+    } finally {
+      await browser.close();
+    }
+  }
+
+  try {
+    await Promise.race([take(executablePath), ended]);
+  } finally {
+    await stack.down();
+    await removeStateFolder(stateDir, [systemDataFolder(stateDir)]);
+  }
+}
+
+/** Free ports and a state of its own, and nothing that this machine's settings put in the place of a part. */
+async function settingsBesideOthers(stateDir: string): Promise<StackSettings> {
+  const environment = Object.fromEntries(
+    Object.entries(processEnvironment()).filter(
+      ([name]) => name === 'TEMPORAL_CLI_PATH' || !(name in environmentSchema.shape || /^(OTEL|TEMPORAL)_/.test(name)),
+    ),
+  );
+  const port = async (): Promise<string> => String(await freePort());
+  const settings = loadStackSettings({
+    ...environment,
+    STATE_DIR: stateDir,
+    API_PORT: await port(),
+    WEBHOOK_PORT: await port(),
+    STRIPE_SANDBOX_PORT: await port(),
+    TEMPORAL_PORT: await port(),
+    TEMPORAL_UI_PORT: await port(),
+    ZIPKIN_PORT: await port(),
+  });
+  const operations = { workers: await freePort(), api: await freePort(), webhook: await freePort() };
+  return { ...settings, ports: { ...settings.ports, operations } };
+}
