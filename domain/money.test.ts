@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { formatMoney, MoneyError, totalOf } from './money.ts';
+import { formatMoney, MoneyError, totalOf, whyAmountIsNotChargeable, whyStripeRefusesPrice } from './money.ts';
 
 const line = (quantity: number, unitAmountMinor: number, currency = 'USD') => ({ quantity, unitAmountMinor, currency });
 
@@ -33,7 +33,50 @@ test.each([
   [1234, 'BHD', 'BHD 1.234'],
   // As Stripe charges them, which is not as Intl counts them.
   [12_300, 'ISK', 'ISK 123.00'],
+  [500, 'UGX', 'UGX 5.00'],
+  [17_550, 'HUF', 'HUF 175.50'],
   [700, 'MGA', 'MGA 700'],
 ])('%i minor units of %s are written %s', (amountMinor, currency, text) => {
   expect(formatMoney({ amountMinor, currency }).replace('\u00a0', ' ')).toBe(text);
+});
+
+describe('a unit price', () => {
+  test.each([
+    [100, 'USD'],
+    [101, 'USD'],
+    [1, 'JPY'],
+    [501, 'JPY'],
+    [5120, 'KWD'],
+    [500, 'UGX'],
+    [100, 'ISK'],
+    // Whole in payouts only.
+    [1045, 'HUF'],
+    [80_045, 'TWD'],
+    [99_999_999, 'EUR'],
+  ])('of %i minor units of %s is accepted', (amountMinor, currency) => {
+    expect(whyStripeRefusesPrice({ amountMinor, currency })).toBeUndefined();
+  });
+
+  test.each([
+    [550, 'UGX', "UGX 5.50 can't be charged: UGX has no fractions, so 550 must be a multiple of 100"],
+    [99, 'ISK', "ISK 0.99 can't be charged: ISK has no fractions, so 99 must be a multiple of 100"],
+    [5124, 'KWD', "KWD 5.124 can't be charged: the third decimal of KWD must be 0, so 5124 must be a multiple of 10"],
+    [0, 'USD', 'a price is a whole number from 1 to 99999999 minor units, not 0'],
+    [100_000_000, 'USD', 'a price is a whole number from 1 to 99999999 minor units, not 100000000'],
+    [1.5, 'USD', 'a price is a whole number from 1 to 99999999 minor units, not 1.5'],
+    [Number.NaN, 'USD', 'a price is a whole number from 1 to 99999999 minor units, not NaN'],
+    [100, 'usd', '"usd" is not the code of a currency: three capital letters'],
+    [100, 'USDX', '"USDX" is not the code of a currency: three capital letters'],
+  ])('of %d minor units of %s is refused, and says why', (amountMinor, currency, reason) => {
+    expect(whyStripeRefusesPrice({ amountMinor, currency })?.replace('\u00a0', ' ')).toBe(reason);
+  });
+
+  test.each(['BHD', 'JOD', 'KWD', 'OMR', 'TND'])('of %s must end in 0', (currency) => {
+    expect([1000, 1001, 1009, 1010].map((amountMinor) => whyAmountIsNotChargeable({ amountMinor, currency }))).toEqual([
+      undefined,
+      expect.stringContaining(currency),
+      expect.stringContaining(currency),
+      undefined,
+    ]);
+  });
 });

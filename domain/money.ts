@@ -34,12 +34,53 @@ export function totalOf(lines: readonly PricedLine[]): Money {
 
 /**
  * The currencies whose smallest unit at Stripe is not a hundredth (https://docs.stripe.com/currencies#minor-units).
- * Intl is not asked for it: it counts ISK, UGX and MGA differently than Stripe charges them.
+ * Intl is not asked: it counts ISK, UGX and MGA differently from Stripe.
  */
 const MINOR_UNIT_DIGITS: ReadonlyMap<string, number> = new Map([
   ...'BIF CLP DJF GNF JPY KMF KRW MGA PYG RWF VND VUV XAF XOF XPF'.split(' ').map((code) => [code, 0] as const),
   ...'BHD JOD KWD OMR TND'.split(' ').map((code) => [code, 3] as const),
 ]);
+
+/**
+ * The currencies that Stripe charges only in steps of more than one minor unit. ISK and UGX no longer have fractions, but
+ * Stripe still counts them in hundredths, which must be 00; the third decimal of a three-decimal currency must be 0
+ * (https://docs.stripe.com/currencies#special-cases). HUF and TWD are whole only in payouts.
+ */
+const CHARGED_IN_STEPS_OF: ReadonlyMap<string, number> = new Map([
+  ...'ISK UGX'.split(' ').map((code) => [code, 100] as const),
+  ...'BHD JOD KWD OMR TND'.split(' ').map((code) => [code, 10] as const),
+]);
+
+/** Stripe's longest amount has eight digits. */
+const MAX_AMOUNT_MINOR = 99_999_999;
+
+/**
+ * Says why Stripe refuses an amount for its currency, whether it is a price, a total or a refund.
+ *
+ * @param money minor units of an ISO 4217 currency
+ * @returns undefined if the currency allows the amount
+ */
+export function whyAmountIsNotChargeable({ amountMinor, currency }: Money): string | undefined {
+  const step = CHARGED_IN_STEPS_OF.get(currency) ?? 1;
+  if (amountMinor % step === 0) return undefined;
+  const rule = step === 100 ? `${currency} has no fractions` : `the third decimal of ${currency} must be 0`;
+  return `${formatMoney({ amountMinor, currency })} can't be charged: ${rule}, so ${amountMinor} must be a multiple of ${step}`;
+}
+
+/**
+ * Says why Stripe refuses a unit price. The check is of the price alone: a total can still be too small or too large.
+ *
+ * @param price minor units of an ISO 4217 currency, in upper case
+ * @returns undefined if Stripe accepts the price
+ */
+export function whyStripeRefusesPrice(price: Money): string | undefined {
+  const { amountMinor, currency } = price;
+  if (!/^[A-Z]{3}$/.test(currency)) return `"${currency}" is not the code of a currency: three capital letters`;
+  if (!Number.isInteger(amountMinor) || amountMinor < 1 || amountMinor > MAX_AMOUNT_MINOR) {
+    return `a price is a whole number from 1 to ${MAX_AMOUNT_MINOR} minor units, not ${amountMinor}`;
+  }
+  return whyAmountIsNotChargeable(price);
+}
 
 /**
  * Writes an amount for people, with the digits that its currency has at Stripe: `$45.00`, `¥500`, `BHD 1.234`.

@@ -45,6 +45,12 @@ export function invalidRequest(message: string, param?: string, code?: string): 
   return new StripeApiError(400, { type: 'invalid_request_error', message, code, param });
 }
 
+/** 400 for an amount that its currency does not allow; the code is the one that Stripe answers for ISK. */
+export function notChargeable(why: string, param?: string): StripeApiError {
+  const message = `Invalid amount: ${why}. See https://stripe.com/docs/currencies#special-cases for more information.`;
+  return invalidRequest(message, param, 'invalid_charge_amount_no_decimal_compatible');
+}
+
 /** 400 for a request that was right in form but cannot be done in the state that its object is in. */
 export function refused(message: string, code?: string, more: Partial<StripeErrorDetails> = {}): StripeApiError {
   return new StripeApiError(400, { type: 'invalid_request_error', message, code, ...more }, true);

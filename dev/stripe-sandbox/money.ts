@@ -1,11 +1,11 @@
-/** Currencies whose amounts have no minor unit at Stripe: 500 JPY is sent as 500. */
-const ZERO_DECIMAL = new Set('bif clp djf gnf jpy kmf krw mga pyg rwf ugx vnd vuv xaf xof xpf'.split(' '));
-/** Currencies with three decimals; Stripe wants their last digit to be 0. */
-const THREE_DECIMAL = new Set(['bhd', 'jod', 'kwd', 'omr', 'tnd']);
+import { formatMoney, whyAmountIsNotChargeable } from '../../domain/money.ts';
 
 const CURRENCIES = new Set(Intl.supportedValuesOf('currency').map((code) => code.toLowerCase()));
 
-/** What Stripe charges at least, in minor units (docs.stripe.com/currencies, "Minimum and maximum charge amounts"). */
+/**
+ * What Stripe charges at least, in minor units, if the account settles in the same currency (docs.stripe.com/currencies,
+ * "Minimum and maximum charge amounts"). Other currencies have the settlement currency's minimum, converted.
+ */
 const MINIMUM: Readonly<Record<string, number>> = {
   aed: 200,
   aud: 50,
@@ -41,23 +41,17 @@ export function isCurrency(code: string): boolean {
   return CURRENCIES.has(code);
 }
 
-/** The least amount that can be charged, in minor units; 1 where Stripe has no rule of its own. */
+/** The least amount that can be charged, in minor units; 1 if Stripe has no rule of its own. */
 export function minimumAmount(currency: string): number {
   return MINIMUM[currency] ?? 1;
 }
 
-function decimals(currency: string): number {
-  if (ZERO_DECIMAL.has(currency)) return 0;
-  return THREE_DECIMAL.has(currency) ? 3 : 2;
+/** Why an amount can't be charged or refunded in its (lower-case) currency, whatever its size; undefined if it can. */
+export function whyNotChargeable(amountMinor: number, currency: string): string | undefined {
+  return whyAmountIsNotChargeable({ amountMinor, currency: currency.toUpperCase() });
 }
 
 /** An amount in minor units as customers read it: 4500 usd is `$45.00`, 4500 jpy is `¥4,500`. */
 export function formatAmount(amountMinor: number, currency: string): string {
-  const digits = decimals(currency);
-  return new Intl.NumberFormat('en-US', {
-    style: 'currency',
-    currency: currency.toUpperCase(),
-    minimumFractionDigits: digits,
-    maximumFractionDigits: digits,
-  }).format(amountMinor / 10 ** digits);
+  return formatMoney({ amountMinor, currency: currency.toUpperCase() });
 }

@@ -201,6 +201,26 @@ describe('what Stripe refuses', () => {
       { payment_intent_data: { foo: '1' } },
       { code: 'parameter_unknown', param: 'payment_intent_data[foo]' },
     ],
+    [
+      'a part of a shilling',
+      { line_items: [line('Pen', 500, 1, 'ugx'), line('Pin', 550, 1, 'ugx')] },
+      { code: 'invalid_charge_amount_no_decimal_compatible', param: 'line_items[1][price_data][unit_amount]' },
+    ],
+    [
+      'a part of a króna',
+      { line_items: [line('Pen', 501, 1, 'isk')] },
+      { code: 'invalid_charge_amount_no_decimal_compatible' },
+    ],
+    [
+      'a third decimal that is not 0',
+      { line_items: [line('Pen', 5124, 1, 'kwd')] },
+      { code: 'invalid_charge_amount_no_decimal_compatible' },
+    ],
+    [
+      'a name of 251 characters',
+      { line_items: [line('🖍'.repeat(251), 100, 1)] },
+      { code: 'parameter_invalid_string_length' },
+    ],
     ['a currency that is none', { line_items: [line('Pen', 100, 1, 'xyz')] }, { code: 'currency_invalid' }],
     [
       'two currencies',
@@ -227,7 +247,13 @@ describe('what Stripe refuses', () => {
 
   test('the least and the greatest amounts are taken', async () => {
     const { stripe } = await startSandbox();
-    for (const items of [[line('Pin', 50, 1)], [line('Yen', 50, 1, 'jpy')], [line('Ship', 99_999_999, 1)]]) {
+    for (const items of [
+      [line('Pin', 50, 1)],
+      [line('Yen', 50, 1, 'jpy')],
+      [line('Shilling', 500, 1, 'ugx')],
+      [line('🖍'.repeat(250), 100, 1)],
+      [line('Ship', 99_999_999, 1)],
+    ]) {
       await expect(stripe.checkout.sessions.create(orderParams('a', { line_items: items }))).resolves.toBeDefined();
     }
   });

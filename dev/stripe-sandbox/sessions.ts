@@ -1,9 +1,9 @@
 import { Stripe } from 'stripe';
 import { z } from 'zod';
-import { invalidRequest, refused, resourceMissing } from './errors.ts';
+import { invalidRequest, notChargeable, refused, resourceMissing } from './errors.ts';
 import { emit, NO_REQUEST, seconds, type Account, type Cause } from './events.ts';
 import { newId } from './ids.ts';
-import { formatAmount, MAXIMUM_AMOUNT, minimumAmount } from './money.ts';
+import { formatAmount, MAXIMUM_AMOUNT, minimumAmount, whyNotChargeable } from './money.ts';
 import * as params from './params.ts';
 import { cancelPaymentIntent } from './payments.ts';
 import type { Line, SessionRecord } from './store.ts';
@@ -167,6 +167,10 @@ function readLines(items: z.output<typeof sessionCreateParams>['line_items']) {
       `line_items[${other}][price_data][currency]`,
     );
   }
+  items.forEach(({ price_data: { unit_amount: amount } }, index) => {
+    const why = whyNotChargeable(amount, currency);
+    if (why !== undefined) throw notChargeable(why, `line_items[${index}][price_data][unit_amount]`);
+  });
   const lines = items.map((item) => ({
     id: newId('li'),
     priceId: newId('price'),
