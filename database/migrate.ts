@@ -3,6 +3,9 @@ import { runner } from 'node-pg-migrate';
 
 const directory = fileURLToPath(new URL('migrations', import.meta.url));
 
+/** PostgreSQL's code of RAISE EXCEPTION. */
+const RAISED_BY_A_MIGRATION = 'P0001';
+
 /** The database can't be reached or brought up to date. The message names it and says why; its password is not in it. */
 export class MigrationError extends Error {
   override readonly name = 'MigrationError';
@@ -29,8 +32,10 @@ export async function migrate(databaseUrl: string): Promise<string[]> {
     return applied.map(({ name }) => name);
   } catch (error) {
     const { host, pathname } = new URL(databaseUrl);
+    // A migration that refuses the rows it finds says itself what to do; everything else may be the wrong database.
+    const advice = (error as { code?: unknown }).code === RAISED_BY_A_MIGRATION ? '' : ' Check DATABASE_URL.';
     throw new MigrationError(
-      `Database ${pathname.slice(1)} at ${host} can't be brought up to date: ${reasonOf(error)}. Check DATABASE_URL.`,
+      `Database ${pathname.slice(1)} at ${host} can't be brought up to date: ${reasonOf(error)}.${advice}`,
       { cause: error },
     );
   }
