@@ -2,6 +2,8 @@ import type { RequestLogEntry } from './api.ts';
 import type { WireEvent } from './store.ts';
 import type { Fault, FaultState } from './faults.ts';
 import type { Ledger, SessionSummary } from './ledger.ts';
+import type { PayLinkSale } from './payment-links.ts';
+import type { ClosedReason } from './radar.ts';
 import type { SessionAttempt } from './session-payments.ts';
 import type { Delivery } from './store.ts';
 import type { WebhookRule, WebhookRuleState } from './webhook-rules.ts';
@@ -12,6 +14,12 @@ export type PayOptions = {
   card?: string;
   /** What the customer does where the card asks for 3-D Secure; left out, the payment waits for {@link SandboxAdmin.authenticate}. */
   threeDSecure?: 'pass' | 'fail';
+};
+
+export type DashboardRefund = {
+  amountMinor?: number;
+  reason?: 'duplicate' | 'fraudulent' | 'requested_by_customer';
+  pending?: boolean;
 };
 
 export type HandMadeEvent = {
@@ -71,7 +79,25 @@ export function createSandboxAdmin(baseUrl: string) {
     /** Expires a session as if its time were over. */
     timeOut: (sessionId: string) => call<{ status: string }>('POST', `sessions/${sessionId}/time-out`, {}),
 
-    /** A refund that succeeded fails later. */
+    /**
+     * Somebody buys another product of the account's through a Payment Link: a paid session without metadata, with what
+     * the buyer put into the link's address as `client_reference_id`.
+     */
+    payLinkSale: (sale: PayLinkSale) =>
+      call<{ sessionId: string; paymentIntentId: string; chargeId: string }>('POST', 'payment-link-sales', sale),
+
+    /**
+     * A person refunds a payment at Stripe's dashboard: all that is left of it, or a part. A `pending` refund ends with
+     * {@link SandboxAdmin.settleRefund} or {@link SandboxAdmin.failRefund}.
+     */
+    refundAtDashboard: (paymentIntentId: string, refund: DashboardRefund = {}) =>
+      call<{ id: string; status: string; amountMinor: number }>('POST', 'refunds', {
+        paymentIntent: paymentIntentId,
+        ...refund,
+      }),
+    /** A refund that is pending reaches the customer. */
+    settleRefund: (refundId: string) => call<{ status: string }>('POST', `refunds/${refundId}/settle`, {}),
+    /** A refund that is pending or succeeded fails: the charge gets its amount back. */
     failRefund: (refundId: string, reason?: string) =>
       call<{ status: string }>('POST', `refunds/${refundId}/fail`, reason === undefined ? {} : { reason }),
     /** The next refunds are refused, as when the balance does not suffice; Stripe keeps that answer under its key. */
@@ -88,10 +114,29 @@ export function createSandboxAdmin(baseUrl: string) {
           stored,
         },
       } satisfies Fault),
-    openDispute: (chargeId: string, reason = 'fraudulent') =>
-      call<{ id: string }>('POST', 'disputes', { charge: chargeId, reason }),
-    closeDispute: (disputeId: string, status: 'won' | 'lost') =>
+    /**
+     * The customer's bank takes the money back. `inquiry`: it only asks, and the charge can still be refunded.
+     * `amountMinor`: the part that is disputed; all that was not refunded, if left out.
+     */
+    openDispute: (chargeId: string, reason = 'fraudulent', dispute: { amountMinor?: number; inquiry?: boolean } = {}) =>
+      call<{ id: string }>('POST', 'disputes', { charge: chargeId, reason, ...dispute }),
+    /** Answers a dispute or an inquiry; the bank looks at the evidence. */
+    submitEvidence: (disputeId: string) => call<{ status: string }>('POST', `disputes/${disputeId}/evidence`, {}),
+    /** An inquiry becomes a dispute: the bank takes the money back. */
+    escalateInquiry: (disputeId: string) => call<{ status: string }>('POST', `disputes/${disputeId}/escalate`, {}),
+    /** A dispute ends as won or lost, an inquiry as `warning_closed`. */
+    closeDispute: (disputeId: string, status: 'won' | 'lost' | 'warning_closed') =>
       call<{ status: string }>('POST', `disputes/${disputeId}/close`, { status }),
+
+    /** Puts a payment in review. */
+    openReview: (chargeId: string, reason: 'manual' | 'rule' = 'manual') =>
+      call<{ id: string }>('POST', 'reviews', { charge: chargeId, reason }),
+    /** Closes a review by what the reason says: approves, refunds or disputes the payment. */
+    closeReview: (reviewId: string, reason: ClosedReason) =>
+      call<{ closedReason: string }>('POST', `reviews/${reviewId}/close`, { reason }),
+    /** The card's issuer suspects fraud. */
+    openFraudWarning: (chargeId: string, fraudType = 'misc') =>
+      call<{ id: string }>('POST', 'fraud-warnings', { charge: chargeId, fraudType }),
 
     /** Sets where events go and what they are signed with; what is pending is tried at once. */
     setWebhook: (endpoint: { url?: string; secret?: string }) =>
@@ -102,15 +147,21 @@ export function createSandboxAdmin(baseUrl: string) {
     /** Drops, duplicates, holds or shuffles events; the id is for {@link webhookRules}. */
     addWebhookRule: (rule: WebhookRule) => call<{ id: string }>('POST', 'webhooks/rules', rule),
     clearWebhookRules: () => call<object>('DELETE', 'webhooks/rules'),
-    /** Delivers held events: these, or all. */
-    releaseEvents: (eventIds?: string[]) =>
-      call<{ released: number }>('POST', 'webhooks/release', eventIds === undefined ? {} : { eventIds }),
+    /** Delivers held events: these, those of these types, or all. */
+    releaseEvents: (only?: string[] | { types: string[] }) =>
+      call<{ released: number }>('POST', 'webhooks/release', Array.isArray(only) ? { eventIds: only } : (only ?? {})),
     events: async (type?: string) =>
       (await call<{ events: WireEvent[] }>('GET', `events${query('type', type)}`)).events,
     /** Delivers an event again, now, and waits for the answers. */
     redeliver: (eventId: string, copies = 1) => call<SendResult>('POST', `events/${eventId}/redeliver`, { copies }),
     /** Sends an event that Stripe never had, once, signed as configured, and waits for the answers. */
     sendEvent: (event: HandMadeEvent) => call<SendResult>('POST', 'events', event),
+
+    /** Sends any body once, signed, and waits for the answer: the endpoint's status, or why there was none. */
+    sendRaw: async (body: string | object) => {
+      const text = typeof body === 'string' ? body : JSON.stringify(body);
+      return (await call<{ result: number | string }>('POST', 'webhooks/raw', { body: text })).result;
+    },
 
     /** Scripts a fault for requests to /v1. The SDK itself tries a reset connection once more. */
     addFault: (scripted: Fault) => call<{ id: string }>('POST', 'faults', scripted),

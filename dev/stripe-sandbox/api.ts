@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { V1_ENDPOINTS, type V1Endpoint } from './endpoints.ts';
+import type { V1Endpoint } from './endpoint.ts';
+import { V1_ENDPOINTS } from './endpoints.ts';
 import { invalidRequest, StripeApiError } from './errors.ts';
 import { API_VERSION, type Account, type Cause } from './events.ts';
 import { expandObject, splitExpand } from './expand.ts';

@@ -14,7 +14,8 @@ export type CardOnFile = {
 
 type CardEffect =
   | { kind: 'pays' }
-  | { kind: 'pays_and_is_disputed' }
+  | { kind: 'pays_and_is_disputed'; reason?: string; inquiry?: boolean }
+  | { kind: 'pays_and_is_reviewed' | 'pays_and_is_reported_as_fraud' | 'pays_and_refunds_are_pending' }
   | { kind: 'asks_for_authentication' }
   | { kind: 'declines'; decline: Decline };
 
@@ -86,6 +87,36 @@ export const TEST_CARDS: readonly TestCard[] = [
     method: 'pm_card_createDispute',
     says: 'Pays, then is disputed',
     effect: { kind: 'pays_and_is_disputed' },
+  },
+  {
+    number: '4000000000002685',
+    method: 'pm_card_createDisputeProductNotReceived',
+    says: 'Pays, then is disputed: not received',
+    effect: { kind: 'pays_and_is_disputed', reason: 'product_not_received' },
+  },
+  {
+    number: '4000000000001976',
+    method: 'pm_card_createDisputeInquiry',
+    says: 'Pays, then the bank inquires',
+    effect: { kind: 'pays_and_is_disputed', inquiry: true },
+  },
+  {
+    number: '4000000000009235',
+    method: 'pm_card_riskLevelElevated',
+    says: 'Pays, and is put in review',
+    effect: { kind: 'pays_and_is_reviewed' },
+  },
+  {
+    number: '4000000000005423',
+    method: 'pm_card_createIssuerFraudRecord',
+    says: 'Pays, then the bank warns of fraud',
+    effect: { kind: 'pays_and_is_reported_as_fraud' },
+  },
+  {
+    number: '4000000000007726',
+    method: 'pm_card_pendingRefund',
+    says: 'Pays; refunds are pending',
+    effect: { kind: 'pays_and_refunds_are_pending' },
   },
   { number: '5555555555554444', method: 'pm_card_mastercard', says: 'Pays', effect: pays },
   { number: '378282246310005', method: 'pm_card_amex', says: 'Pays', effect: pays },

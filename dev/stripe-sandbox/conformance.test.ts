@@ -50,9 +50,11 @@ describe.skipIf(missing !== undefined)(
         'checkout.session',
         'dispute',
         'payment_intent',
+        'radar.early_fraud_warning',
         'refund',
+        'review',
       ]);
-      expect([...seen.values()].reduce((sum, types) => sum + types.size, 0)).toBeGreaterThanOrEqual(20);
+      expect([...seen.values()].reduce((sum, types) => sum + types.size, 0)).toBeGreaterThanOrEqual(27);
       const [session] = await admin.sessions();
       for (const item of (await stripe.checkout.sessions.listLineItems(session?.id ?? '')).data) {
         expect(problems('item', item)).toEqual([]);
@@ -189,6 +191,28 @@ async function everything({ stripe, admin }: TestSandbox): Promise<void> {
   await admin.pay(disputed, { card: '4000000000000259' });
   const [dispute] = (await admin.ledger('disputed')).disputes;
   await admin.closeDispute(dispute?.id ?? '', 'won');
+  const partly = await open('partly');
+  const sold = await admin.pay(partly);
+  await admin.refundAtDashboard(sold.paymentIntentId ?? '', { amountMinor: 500 });
+  const pending = await admin.refundAtDashboard(sold.paymentIntentId ?? '', { amountMinor: 700, pending: true });
+  await admin.settleRefund(pending.id);
+  const [charge] = (await admin.ledger('partly')).charges;
+  await admin.openFraudWarning(charge?.id ?? '');
+  const { id: inquiry } = await admin.openDispute(charge?.id ?? '', 'general', { amountMinor: 4500, inquiry: true });
+  await admin.submitEvidence(inquiry);
+  await admin.escalateInquiry(inquiry);
+  await admin.closeDispute(inquiry, 'lost');
+  for (const reason of ['approved', 'refunded_as_fraud', 'disputed'] as const) {
+    const reviewed = await open(`reviewed ${reason}`);
+    await admin.pay(reviewed, { card: '4000000000009235' });
+    await admin.closeReview((await admin.ledger(`reviewed ${reason}`)).charges[0]?.reviewId ?? '', reason);
+  }
+  for (const card of ['4000000000001976', '4000000000005423', '4000000000007726']) {
+    const cardOfStripe = await open(card);
+    const { paymentIntentId: paid } = await admin.pay(cardOfStripe, { card });
+    await stripe.refunds.create({ payment_intent: paid ?? '' });
+  }
+  await admin.payLinkSale({ clientReferenceId: 'sold', amountMinor: 500, currency: 'jpy' });
   const confirmed = await open('confirmed');
   await admin.pay(confirmed, { card: '4000002500003155', threeDSecure: 'fail' });
   await admin.pay(confirmed, { card: '4000002500003155', threeDSecure: 'pass' });

@@ -1,85 +1,18 @@
 import type { Stripe } from 'stripe';
 import { z } from 'zod';
 import { cardOfTestMethod } from './cards.ts';
-import { invalidRequest, refused, resourceMissing, StripeApiError } from './errors.ts';
+import { findDispute } from './dispute-objects.ts';
+import { found, get, list, newest, noParams, post, type Call, type V1Endpoint } from './endpoint.ts';
+import { invalidRequest, notChargeable, refused, resourceMissing, StripeApiError } from './errors.ts';
 import { emit, NO_REQUEST, seconds, type Account, type Cause } from './events.ts';
-import { formatAmount, MAXIMUM_AMOUNT, minimumAmount } from './money.ts';
+import { formatAmount, MAXIMUM_AMOUNT, minimumAmount, whyNotChargeable } from './money.ts';
 import * as params from './params.ts';
 import { buildPaymentIntent } from './payment-objects.ts';
 import * as payments from './payments.ts';
+import * as radar from './radar.ts';
 import * as refunds from './refunds.ts';
 import * as sessionPayments from './session-payments.ts';
 import * as sessions from './sessions.ts';
-
-type Call = { account: Account; id: string; input: params.FormData; cause: Cause };
-
-export type V1Endpoint = { method: 'GET' | 'POST'; path: string; run: (call: Call) => object };
-
-const noParams = z.strictObject({});
-
-const get = (path: string, run: V1Endpoint['run']): V1Endpoint => ({
-  method: 'GET',
-  path,
-  run: (call) => {
-    params.parseParams(noParams, call.input);
-    return run(call);
-  },
-});
-
-const post = (path: string, run: V1Endpoint['run']): V1Endpoint => ({ method: 'POST', path, run });
-
-const list = <T extends { id: string; created?: number }, S extends z.ZodRawShape>(
-  path: string,
-  filters: S,
-  find: (account: Account, filter: z.output<z.ZodObject<S>>, id: string) => T[],
-): V1Endpoint => ({
-  method: 'GET',
-  path,
-  run: ({ account, id, input }) => {
-    const page = params.parseParams(z.object(params.listParams), input);
-    const own = Object.fromEntries(Object.entries(input).filter(([key]) => !(key in params.listParams)));
-    const found = find(account, params.parseParams(z.strictObject(filters), own), id).filter((object) =>
-      createdWithin(object.created, page.created),
-    );
-    return { object: 'list', ...pageOf(found, page), url: path.replace(':id', id) };
-  },
-});
-
-function createdWithin(created: number | undefined, range: params.CreatedRange | undefined): boolean {
-  if (created === undefined || range === undefined) return true;
-  const {
-    gt = -Infinity,
-    gte = -Infinity,
-    lt = Infinity,
-    lte = Infinity,
-  } = range as Record<string, number | undefined>;
-  return created > gt && created >= gte && created < lt && created <= lte;
-}
-
-type Page = { limit: number; starting_after?: string | undefined; ending_before?: string | undefined };
-
-function pageOf<T extends { id: string }>(all: T[], page: Page): { data: T[]; has_more: boolean } {
-  const at = (id: string, param: string) => {
-    const index = all.findIndex((object) => object.id === id);
-    if (index === -1) throw resourceMissing('object', id, param);
-    return index;
-  };
-  if (page.ending_before !== undefined) {
-    const end = at(page.ending_before, 'ending_before');
-    const start = Math.max(0, end - page.limit);
-    return { data: all.slice(start, end), has_more: start > 0 };
-  }
-  const start = page.starting_after === undefined ? 0 : at(page.starting_after, 'starting_after') + 1;
-  return { data: all.slice(start, start + page.limit), has_more: start + page.limit < all.length };
-}
-
-function found<T>(value: T | undefined, kind: string, id: string): T {
-  if (value === undefined) throw resourceMissing(kind, id);
-  return value;
-}
-
-/** Newest first, as Stripe lists. */
-const newest = <T>(oldestFirst: T[]): T[] => oldestFirst.toReversed();
 
 const text = z.string().optional();
 
@@ -155,15 +88,11 @@ export const V1_ENDPOINTS: readonly V1Endpoint[] = [
     refunds.createRefund(account, params.parseParams(refunds.refundCreateParams, input), cause),
   ),
   list('/v1/refunds', { payment_intent: text, charge: text }, (account, filter) =>
-    newest(account.store.all('refunds')).filter(
-      ({ payment_intent, charge }) =>
-        (filter.payment_intent === undefined || payment_intent === filter.payment_intent) &&
-        (filter.charge === undefined || charge === filter.charge),
-    ),
+    newest(account.store.all('refunds')).filter((refund) => ofPayment(refund, filter)),
   ),
   get('/v1/refunds/:id', ({ account, id }) => refunds.findRefund(account, id)),
-  post('/v1/refunds/:id', ({ account, id, input }) =>
-    refunds.updateRefund(account, id, params.parseParams(refunds.refundUpdateParams, input)),
+  post('/v1/refunds/:id', ({ account, id, input, cause }) =>
+    refunds.updateRefund(account, id, params.parseParams(refunds.refundUpdateParams, input), cause),
   ),
 
   list('/v1/charges', { payment_intent: text }, (account, filter) =>
@@ -174,13 +103,22 @@ export const V1_ENDPOINTS: readonly V1Endpoint[] = [
   get('/v1/charges/:id', ({ account, id }) => found(account.store.get('charges', id), 'charge', id)),
 
   list('/v1/disputes', { payment_intent: text, charge: text }, (account, filter) =>
-    newest(account.store.all('disputes')).filter(
-      ({ payment_intent, charge }) =>
-        (filter.payment_intent === undefined || payment_intent === filter.payment_intent) &&
-        (filter.charge === undefined || charge === filter.charge),
-    ),
+    newest(account.store.all('disputes')).filter((dispute) => ofPayment(dispute, filter)),
   ),
-  get('/v1/disputes/:id', ({ account, id }) => found(account.store.get('disputes', id), 'dispute', id)),
+  get('/v1/disputes/:id', ({ account, id }) => findDispute(account, id)),
+
+  // Open ones only, as at Stripe.
+  list('/v1/reviews', {}, (account) => newest(account.store.all('reviews')).filter(({ open }) => open)),
+  get('/v1/reviews/:id', ({ account, id }) => radar.findReview(account, id)),
+  post('/v1/reviews/:id/approve', ({ account, id, input, cause }) => {
+    params.parseParams(noParams, input);
+    return radar.closeReview(account, id, 'approved', cause);
+  }),
+
+  list('/v1/radar/early_fraud_warnings', { payment_intent: text, charge: text }, (account, filter) =>
+    newest(account.store.all('fraudWarnings')).filter((warning) => ofPayment(warning, filter)),
+  ),
+  get('/v1/radar/early_fraud_warnings/:id', ({ account, id }) => radar.findFraudWarning(account, id)),
 
   list('/v1/events', eventFilters, (account, { type, types, delivery_success: delivered }) =>
     newest(account.store.all('events'))
@@ -192,6 +130,16 @@ export const V1_ENDPOINTS: readonly V1Endpoint[] = [
     withPendingWebhooks(account, found(account.store.get('events', id), 'event', id)),
   ),
 ];
+
+type OfPayment = { payment_intent?: unknown; charge?: unknown };
+
+/** Whether an object belongs to the payment intent and the charge that a list is asked for. */
+function ofPayment({ payment_intent, charge }: OfPayment, filter: OfPayment): boolean {
+  return (
+    (filter.payment_intent === undefined || payment_intent === filter.payment_intent) &&
+    (filter.charge === undefined || charge === filter.charge)
+  );
+}
 
 function withPendingWebhooks<T extends { id: string }>(account: Account, event: T): T & { pending_webhooks: number } {
   const pending = account.store.get('deliveries', event.id)?.status === 'delivered' ? 0 : 1;
@@ -221,6 +169,8 @@ function createPaymentIntent({ account, input, cause }: Call): Stripe.PaymentInt
     const most = formatAmount(MAXIMUM_AMOUNT, given.currency);
     throw invalidRequest(`Amount must be no more than ${most} ${given.currency}`, 'amount', 'amount_too_large');
   }
+  const why = whyNotChargeable(given.amount, given.currency);
+  if (why !== undefined) throw notChargeable(why, 'amount');
   const { allow_redirects, enabled = true } = given.automatic_payment_methods ?? {};
   const paymentIntent = buildPaymentIntent({
     amount: given.amount,
@@ -268,7 +218,7 @@ function confirmPaymentIntent(
       true,
     );
   }
-  if (attempt.outcome === 'succeeded') payments.disputeWhereCardAsks(account, id, { type: 'card', card });
+  if (attempt.outcome === 'succeeded') payments.afterPayment(account, id, { type: 'card', card });
   return paymentIntent;
 }
 

@@ -47,9 +47,14 @@ export function buildEvent(
   } satisfies WireEvent;
 }
 
-/** Records an event and that it is to be delivered. It leaves when the account is saved. */
-export function emit(account: Account, type: string, object: object, cause: Cause): void {
-  const event = buildEvent(account, type, object, cause);
+/**
+ * Records an event and that it is to be delivered. It leaves when the account is saved.
+ *
+ * @param previous for an update, the changed fields as they were before
+ */
+export function emit(account: Account, type: string, object: object, cause: Cause, previous?: object): void {
+  const data = previous === undefined ? { object } : { object, previous_attributes: previous };
+  const event = buildEvent(account, type, object, cause, { data });
   account.store.put('events', event.id, event);
   account.webhooks.add(event);
 }

@@ -45,6 +45,7 @@ function expandable(account: Account, object: object, part: string): object | un
   const { store } = account;
   if (part === 'payment_intent' && typeof id === 'string') return store.get('paymentIntents', id)?.paymentIntent;
   if ((part === 'latest_charge' || part === 'charge') && typeof id === 'string') return store.get('charges', id);
+  if (part === 'review' && typeof id === 'string') return store.get('reviews', id);
   if (part === 'line_items' && fields['object'] === 'checkout.session') {
     const record = store.get('sessions', String(fields['id']));
     if (record === undefined) return undefined;

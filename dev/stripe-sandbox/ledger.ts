@@ -11,6 +11,7 @@ type LedgerCharge = {
   currency: string;
   status: string;
   disputed: boolean;
+  reviewId: string | null;
   created: number;
 };
 type LedgerRefund = {
@@ -33,9 +34,27 @@ type LedgerDispute = {
   currency: string;
   status: string;
   reason: string;
+  /** What the bank has taken back, less what it has returned: 0 for an inquiry and for a dispute that was won. */
+  lostMinor: number;
   created: number;
 };
-export type Ledger = { charges: LedgerCharge[]; refunds: LedgerRefund[]; disputes: LedgerDispute[] };
+/** What became of an order's money; `orderId` null is everything that is of no order. */
+type LedgerTotal = {
+  orderId: string | null;
+  currency: string;
+  chargedMinor: number;
+  /** Pending refunds too, as on the charge; failed ones not. */
+  refundedMinor: number;
+  lostMinor: number;
+  /** Charged, less refunded, less lost. */
+  keptMinor: number;
+};
+export type Ledger = {
+  charges: LedgerCharge[];
+  refunds: LedgerRefund[];
+  disputes: LedgerDispute[];
+  totals: LedgerTotal[];
+};
 
 export type SessionSummary = {
   id: string;
@@ -53,33 +72,36 @@ export type SessionSummary = {
 const idOf = (reference: string | { id: string } | null): string | null =>
   typeof reference === 'object' && reference !== null ? reference.id : reference;
 
-/** The order that a session is for: its reference, or the order id in its metadata. */
-function orderOfSession(session: Stripe.Checkout.Session): string | null {
-  return session.client_reference_id ?? session.metadata?.['order_id'] ?? null;
+/**
+ * The order that an object is for. Only its metadata says so, which nobody but the shop writes; a session's
+ * `client_reference_id` may come from the address of a Payment Link.
+ */
+function orderOf(object: { metadata: Stripe.Metadata | null } | undefined): string | null {
+  return object?.metadata?.['order_id'] ?? null;
 }
 
 /** What money moved, oldest first; of one order where its id is given. Amounts are in minor units. */
 export function readLedger({ store }: Account, orderId?: string): Ledger {
-  const orderOf = (paymentIntentId: string | null) => {
+  const originOf = (paymentIntentId: string | null) => {
     const record = paymentIntentId === null ? undefined : store.get('paymentIntents', paymentIntentId);
     const sessionId = record?.sessionId ?? null;
     const session = sessionId === null ? undefined : store.get('sessions', sessionId)?.session;
-    const fromSession = session === undefined ? null : orderOfSession(session);
-    return { sessionId, orderId: fromSession ?? record?.paymentIntent.metadata['order_id'] ?? null };
+    return { sessionId, orderId: orderOf(session) ?? orderOf(record?.paymentIntent) };
   };
   const wanted = (entry: { orderId: string | null }) => orderId === undefined || entry.orderId === orderId;
-  return {
+  const moved = {
     charges: store
       .all('charges')
       .map((charge) => ({
         id: charge.id,
         paymentIntentId: idOf(charge.payment_intent),
-        ...orderOf(idOf(charge.payment_intent)),
+        ...originOf(idOf(charge.payment_intent)),
         amountMinor: charge.amount,
         amountRefundedMinor: charge.amount_refunded,
         currency: charge.currency,
         status: charge.status,
         disputed: charge.disputed,
+        reviewId: idOf(charge.review),
         created: charge.created,
       }))
       .filter(wanted),
@@ -89,7 +111,7 @@ export function readLedger({ store }: Account, orderId?: string): Ledger {
         id: refund.id,
         chargeId: idOf(refund.charge),
         paymentIntentId: idOf(refund.payment_intent),
-        orderId: orderOf(idOf(refund.payment_intent)).orderId,
+        orderId: originOf(idOf(refund.payment_intent)).orderId,
         amountMinor: refund.amount,
         currency: refund.currency,
         status: refund.status,
@@ -103,15 +125,38 @@ export function readLedger({ store }: Account, orderId?: string): Ledger {
       .map((dispute) => ({
         id: dispute.id,
         chargeId: idOf(dispute.charge) ?? '',
-        orderId: orderOf(idOf(dispute.payment_intent)).orderId,
+        orderId: originOf(idOf(dispute.payment_intent)).orderId,
         amountMinor: dispute.amount,
         currency: dispute.currency,
         status: dispute.status,
         reason: dispute.reason,
+        lostMinor: 0 - dispute.balance_transactions.reduce((sum, { amount }) => sum + amount, 0),
         created: dispute.created,
       }))
       .filter(wanted),
   };
+  return { ...moved, totals: totalsOf(moved) };
+}
+
+function totalsOf({ charges, refunds, disputes }: Omit<Ledger, 'totals'>): LedgerTotal[] {
+  const totals = new Map<string, LedgerTotal>();
+  const totalOf = ({ orderId, currency }: { orderId: string | null; currency: string }) => {
+    const key = `${orderId ?? ''} ${currency}`;
+    const none = { orderId, currency, chargedMinor: 0, refundedMinor: 0, lostMinor: 0, keptMinor: 0 };
+    const total = totals.get(key) ?? none;
+    totals.set(key, total);
+    return total;
+  };
+  for (const charge of charges) if (charge.status === 'succeeded') totalOf(charge).chargedMinor += charge.amountMinor;
+  for (const refund of refunds) {
+    if (refund.status === 'succeeded' || refund.status === 'pending')
+      totalOf(refund).refundedMinor += refund.amountMinor;
+  }
+  for (const dispute of disputes) totalOf(dispute).lostMinor += dispute.lostMinor;
+  return [...totals.values()].map((total) => ({
+    ...total,
+    keptMinor: total.chargedMinor - total.refundedMinor - total.lostMinor,
+  }));
 }
 
 /** The Checkout Sessions, oldest first; of one order where its id is given. */
@@ -120,7 +165,7 @@ export function listSessions({ store }: Account, orderId?: string): SessionSumma
     .all('sessions')
     .map(({ session }) => ({
       id: session.id,
-      orderId: orderOfSession(session),
+      orderId: orderOf(session),
       status: session.status,
       paymentStatus: session.payment_status,
       paymentIntentId: idOf(session.payment_intent),

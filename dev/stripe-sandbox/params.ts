@@ -39,7 +39,7 @@ export const nonEmpty = (max: number) =>
     .refine((text) => text.trim() !== '', fail('You passed an empty string.', 'parameter_invalid_empty'))
     .refine(
       // Characters as Stripe (and PostgreSQL) count them: an emoji is one, though two units of UTF-16.
-      (text) => [...text].length <= max,
+      (text) => Array.from(text).length <= max,
       fail(`Invalid string; must be at most ${max} characters`, 'parameter_invalid_string_length'),
     );
 

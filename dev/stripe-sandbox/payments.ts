@@ -5,6 +5,7 @@ import { refused, resourceMissing } from './errors.ts';
 import { emit, seconds, type Account, type Cause } from './events.ts';
 import { newId } from './ids.ts';
 import { buildCharge, type Method } from './payment-objects.ts';
+import { buildReview, openFraudWarning, REVIEWED_OUTCOME } from './radar.ts';
 import type { PaymentIntentRecord } from './store.ts';
 
 export type Attempt =
@@ -40,11 +41,16 @@ export function changePaymentIntent(
   return paymentIntent;
 }
 
-/** Some test cards pay and are disputed right after; called when all that belongs to the payment has happened. */
-export function disputeWhereCardAsks(account: Account, id: string, method: Method): void {
+/** What some test cards bring after they paid; called when all that belongs to the payment has happened. */
+export function afterPayment(account: Account, id: string, method: Method): void {
   const { latest_charge: chargeId } = paymentIntentRecord(account, id).paymentIntent;
-  if (method.type !== 'card' || method.card.effect.kind !== 'pays_and_is_disputed') return;
-  if (typeof chargeId === 'string') openDispute(account, chargeId, 'fraudulent');
+  if (method.type !== 'card' || typeof chargeId !== 'string') return;
+  const { effect } = method.card;
+  if (effect.kind === 'pays_and_is_disputed') {
+    const { reason = 'fraudulent', inquiry = false } = effect;
+    openDispute(account, chargeId, { reason, inquiry });
+  }
+  if (effect.kind === 'pays_and_is_reported_as_fraud') openFraudWarning(account, chargeId, 'misc');
 }
 
 /** A customer confirms a payment intent with a card or a bank debit. */
@@ -158,24 +164,31 @@ function succeed(
   authenticated = false,
 ): Attempt {
   const { paymentIntent } = paymentIntentRecord(account, id);
-  const charge = buildCharge(
-    paymentIntent,
-    paymentMethodId,
-    method,
-    { status: 'succeeded' },
-    authenticated,
-    seconds(account),
-  );
+  const { effect } = method.card;
+  const result = { status: 'succeeded' } as const;
+  const plain = buildCharge(paymentIntent, paymentMethodId, method, result, authenticated, seconds(account));
+  const review = effect.kind === 'pays_and_is_reviewed' ? buildReview(account, plain, 'rule') : undefined;
+  const charge = review === undefined ? plain : { ...plain, review: review.id, outcome: REVIEWED_OUTCOME };
   account.store.put('charges', charge.id, charge);
   emit(account, 'charge.succeeded', charge, cause);
-  const paid = changePaymentIntent(account, id, {
-    status: 'succeeded',
-    amount_received: paymentIntent.amount,
-    payment_method: paymentMethodId,
-    latest_charge: charge.id,
-    next_action: null,
-    last_payment_error: null,
-  });
+  if (review !== undefined) {
+    account.store.put('reviews', review.id, review);
+    emit(account, 'review.opened', review, cause);
+  }
+  const paid = changePaymentIntent(
+    account,
+    id,
+    {
+      status: 'succeeded',
+      amount_received: paymentIntent.amount,
+      payment_method: paymentMethodId,
+      latest_charge: charge.id,
+      next_action: null,
+      last_payment_error: null,
+      review: review?.id ?? null,
+    },
+    effect.kind === 'pays_and_refunds_are_pending' ? { refundsArePending: true } : {},
+  );
   emit(account, 'payment_intent.succeeded', paid, cause);
   return { outcome: 'succeeded' };
 }

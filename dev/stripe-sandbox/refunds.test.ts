@@ -1,14 +1,6 @@
 import type { Stripe } from 'stripe';
 import { describe, expect, test, vi } from 'vitest';
-import { orderParams, startReceiver, startSandbox, type TestSandbox } from './testing/test-support.ts';
-
-async function paidOrder({ stripe, admin }: TestSandbox, card?: string) {
-  const { id } = await stripe.checkout.sessions.create(orderParams());
-  await admin.pay(id, card === undefined ? {} : { card });
-  const [charge] = (await admin.ledger()).charges;
-  if (charge === undefined || charge.paymentIntentId === null) throw new Error('Nothing was charged.');
-  return { chargeId: charge.id, paymentIntentId: charge.paymentIntentId };
-}
+import { eventsOf, orderParams, paidOrder, startReceiver, startSandbox } from './testing/test-support.ts';
 
 describe('refunds', () => {
   test('a full refund happens once', async () => {
@@ -98,30 +90,113 @@ describe('refunds', () => {
   });
 });
 
-describe('disputes', () => {
-  test('a card pays and is disputed, after the payment is complete; a disputed charge is not refunded', async () => {
+describe('refunds at the dashboard', () => {
+  test('have no metadata, and no request', async () => {
     const world = await startSandbox();
-    const { paymentIntentId, chargeId } = await paidOrder(world, '4000000000000259');
-    expect((await world.admin.events()).map(({ type }) => type).slice(-2)).toEqual([
-      'charge.dispute.created',
-      'charge.dispute.funds_withdrawn',
-    ]);
-    await expect(world.stripe.refunds.create({ payment_intent: paymentIntentId })).rejects.toMatchObject({
-      code: 'charge_disputed',
+    const { paymentIntentId, chargeId } = await paidOrder(world);
+    const first = await world.admin.refundAtDashboard(paymentIntentId, { amountMinor: 1000, reason: 'duplicate' });
+    expect(first).toMatchObject({ status: 'succeeded', amountMinor: 1000 });
+    expect(await world.stripe.refunds.retrieve(first.id)).toMatchObject({
+      amount: 1000,
+      reason: 'duplicate',
+      metadata: {},
+      payment_intent: paymentIntentId,
     });
-    const { data } = await world.stripe.disputes.list({ payment_intent: paymentIntentId });
-    expect(data).toMatchObject([{ charge: chargeId, status: 'needs_response', reason: 'fraudulent', amount: 4500 }]);
-    await world.admin.closeDispute(data[0]?.id ?? '', 'won');
-    await expect(world.stripe.refunds.create({ payment_intent: paymentIntentId })).resolves.toBeDefined();
+    for (const type of ['refund.created', 'charge.refunded']) {
+      expect(await world.admin.events(type)).toMatchObject([{ request: { id: null, idempotency_key: null } }]);
+    }
+    expect(await world.stripe.charges.retrieve(chargeId)).toMatchObject({ refunded: false, amount_refunded: 1000 });
+    await world.admin.refundAtDashboard(paymentIntentId, { amountMinor: 1 });
+    expect(await world.admin.refundAtDashboard(paymentIntentId)).toMatchObject({ amountMinor: 3499 });
+    expect(await world.stripe.charges.retrieve(chargeId)).toMatchObject({ refunded: true, amount_refunded: 4500 });
+    await expect(world.admin.refundAtDashboard(paymentIntentId)).rejects.toThrow('already been refunded');
   });
 
-  test('a dispute is opened by hand, lost, and closed once', async () => {
+  test('a pending one counts on the charge at once, and then reaches the customer', async () => {
     const world = await startSandbox();
-    const { chargeId } = await paidOrder(world);
-    const { id } = await world.admin.openDispute(chargeId, 'product_not_received');
-    await expect(world.admin.openDispute(chargeId)).rejects.toThrow('disputed already');
-    await world.admin.closeDispute(id, 'lost');
-    await expect(world.admin.closeDispute(id, 'won')).rejects.toThrow('is closed: lost');
-    expect((await world.admin.ledger('order_1')).disputes).toMatchObject([{ id, status: 'lost', chargeId }]);
+    const { paymentIntentId, chargeId } = await paidOrder(world);
+    const { id } = await world.admin.refundAtDashboard(paymentIntentId, { pending: true });
+    expect(await world.stripe.refunds.retrieve(id)).toMatchObject({ status: 'pending', pending_reason: 'processing' });
+    expect(await world.stripe.charges.retrieve(chargeId)).toMatchObject({ refunded: true, amount_refunded: 4500 });
+    expect(await eventsOf(world, () => world.admin.settleRefund(id))).toEqual([
+      'charge.refund.updated',
+      'refund.updated',
+    ]);
+    const settled = await world.stripe.refunds.retrieve(id);
+    expect(settled.status).toBe('succeeded');
+    expect(settled).not.toHaveProperty('pending_reason');
+    expect((await world.admin.events('refund.updated'))[0]?.data).toMatchObject({
+      object: { id, status: 'succeeded' },
+      previous_attributes: { status: 'pending', pending_reason: 'processing' },
+    });
+    await expect(world.admin.settleRefund(id)).rejects.toThrow('is not pending; its status is succeeded');
+  });
+
+  test('a pending one that fails gives the charge its amount back, and no other', async () => {
+    const world = await startSandbox();
+    const { paymentIntentId, chargeId } = await paidOrder(world);
+    await world.admin.refundAtDashboard(paymentIntentId, { amountMinor: 500 });
+    const { id } = await world.admin.refundAtDashboard(paymentIntentId, { pending: true });
+    expect(await eventsOf(world, () => world.admin.failRefund(id, 'declined'))).toEqual([
+      'charge.refund.updated',
+      'refund.updated',
+      'refund.failed',
+    ]);
+    expect(await world.stripe.refunds.retrieve(id)).toMatchObject({ status: 'failed', failure_reason: 'declined' });
+    expect(await world.stripe.charges.retrieve(chargeId)).toMatchObject({ refunded: false, amount_refunded: 500 });
+    await expect(world.admin.settleRefund(id)).rejects.toThrow('its status is failed');
+    expect(await world.stripe.refunds.create({ charge: chargeId })).toMatchObject({ amount: 4000 });
+  });
+
+  test('Stripe’s card for it makes the refunds of requests pending too', async () => {
+    const world = await startSandbox();
+    const { paymentIntentId } = await paidOrder(world, '4000000000007726');
+    const { id, status } = await world.stripe.refunds.create({ payment_intent: paymentIntentId });
+    expect(status).toBe('pending');
+    expect(await world.admin.settleRefund(id)).toEqual({ status: 'succeeded' });
+  });
+
+  test('lists of refunds are filtered by payment intent and time of creation', async () => {
+    const world = await startSandbox();
+    const one = await paidOrder(world, undefined, 'one');
+    const other = await paidOrder(world, undefined, 'other');
+    const { id } = await world.admin.refundAtDashboard(one.paymentIntentId, { amountMinor: 100 });
+    await world.admin.refundAtDashboard(other.paymentIntentId);
+    const { created } = await world.stripe.refunds.retrieve(id);
+    const idsOf = async (filter: Stripe.RefundListParams) =>
+      (await world.stripe.refunds.list({ payment_intent: one.paymentIntentId, ...filter })).data.map(
+        (refund) => refund.id,
+      );
+    expect(await idsOf({})).toEqual([id]);
+    expect(await idsOf({ created: { gte: created, lt: created + 1 } })).toEqual([id]);
+    expect(await idsOf({ created: { lt: created } })).toEqual([]);
+    expect(await idsOf({ created: { gt: created } })).toEqual([]);
+  });
+
+  test('a part that the currency does not have is refused', async () => {
+    const world = await startSandbox();
+    const { paymentIntentId } = await world.admin.payLinkSale({
+      clientReferenceId: 'x',
+      amountMinor: 1000,
+      currency: 'ugx',
+    });
+    await expect(world.stripe.refunds.create({ payment_intent: paymentIntentId, amount: 550 })).rejects.toMatchObject({
+      code: 'invalid_charge_amount_no_decimal_compatible',
+    });
+    expect(await world.admin.refundAtDashboard(paymentIntentId, { amountMinor: 500 })).toMatchObject({
+      amountMinor: 500,
+    });
+  });
+});
+
+test('a change of a refund’s metadata is an event', async () => {
+  const world = await startSandbox();
+  const { paymentIntentId } = await paidOrder(world);
+  const { id } = await world.stripe.refunds.create({ payment_intent: paymentIntentId, metadata: { a: '1' } });
+  const types = await eventsOf(world, () => world.stripe.refunds.update(id, { metadata: { b: '2' } }));
+  expect(types).toEqual(['charge.refund.updated', 'refund.updated']);
+  expect((await world.admin.events('refund.updated'))[0]?.data).toMatchObject({
+    object: { metadata: { a: '1', b: '2' } },
+    previous_attributes: { metadata: { a: '1' } },
   });
 });

@@ -13,7 +13,7 @@ export function paySession(account: Account, id: string, method: Method): Sessio
   const paymentIntentId = paymentIntentOf(account, record);
   const attempt = payments.attemptPayment(account, paymentIntentId, method, NO_REQUEST);
   completeIfPaid(account, id, attempt, method);
-  if (attempt.outcome === 'succeeded') payments.disputeWhereCardAsks(account, paymentIntentId, method);
+  if (attempt.outcome === 'succeeded') payments.afterPayment(account, paymentIntentId, method);
   return attempt;
 }
 

@@ -52,7 +52,12 @@ export function sessionRecord(account: Account, id: string): SessionRecord {
   return record;
 }
 
-export function createSession(account: Account, input: z.output<typeof sessionCreateParams>): Stripe.Checkout.Session {
+/** @param paymentLink the Payment Link that a customer followed, for a session that no request of the shop's made */
+export function createSession(
+  account: Account,
+  input: z.output<typeof sessionCreateParams>,
+  paymentLink: string | null = null,
+): Stripe.Checkout.Session {
   const created = seconds(account);
   const expiresAt = input.expires_at ?? created + DAY_SECONDS;
   if (expiresAt > created + DAY_SECONDS) {
@@ -119,7 +124,7 @@ export function createSession(account: Account, input: z.output<typeof sessionCr
     mode: 'payment',
     origin_context: null,
     payment_intent: null,
-    payment_link: null,
+    payment_link: paymentLink,
     payment_method_collection: 'if_required',
     payment_method_configuration_details: null,
     payment_method_options: {},

@@ -41,6 +41,8 @@ export type PaymentIntentRecord = {
   returnUrl: string | null;
   /** The card that waits for 3-D Secure. */
   card?: CardOnFile;
+  /** Refunds of the payment are pending at first, as the card that paid it asks. */
+  refundsArePending?: boolean;
   /** A bank debit that ends by itself, and when, in ms since the epoch. */
   settles?: { atMs: number; result: 'succeeded' | 'failed' };
 };
@@ -68,6 +70,8 @@ export type Collections = {
   charges: Stripe.Charge;
   refunds: Stripe.Refund;
   disputes: Stripe.Dispute;
+  reviews: Stripe.Review;
+  fraudWarnings: Stripe.Radar.EarlyFraudWarning;
   events: WireEvent;
   deliveries: Delivery;
   answers: StoredAnswer;
@@ -86,6 +90,8 @@ export class Store {
     charges: new Map(),
     refunds: new Map(),
     disputes: new Map(),
+    reviews: new Map(),
+    fraudWarnings: new Map(),
     events: new Map(),
     deliveries: new Map(),
     answers: new Map(),

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { orderParams, startReceiver, startSandbox } from './testing/test-support.ts';
+import { orderParams, paidOrder, startReceiver, startSandbox } from './testing/test-support.ts';
 
 const DEADLINE_MS = 10_000;
 
@@ -156,4 +156,62 @@ test('an event by hand is signed as configured; another secret is not taken', as
   await admin.setWebhook({ secret: 'whsec_another' });
   expect(await admin.sendEvent(event)).toMatchObject({ results: [400] });
   expect(await admin.events()).toEqual([]);
+});
+
+test('any body is sent once, signed, and its answer is told', async () => {
+  const receiver = await startReceiver();
+  const { admin } = await startSandbox();
+  expect(await admin.sendRaw({})).toBe('no webhook URL is set');
+  await admin.setWebhook({ url: receiver.url });
+  const thin = { id: 'evt_thin', object: 'v2.core.event', type: 'v1.billing.meter.no_meter_found', livemode: false };
+  // The SDK refuses a thin event where it looks for an event with its object.
+  expect(await admin.sendRaw(thin)).toBe(400);
+  const foreign = {
+    id: 'evt_foreign',
+    object: 'event',
+    account: 'acct_other',
+    api_version: '2011-01-01',
+    type: 'made.up',
+  };
+  expect(await admin.sendRaw(JSON.stringify(foreign, null, 2))).toBe(200);
+  expect(receiver.events).toEqual([foreign]);
+  // Signed, but the receiver's SDK can't read it.
+  expect(await admin.sendRaw('no JSON')).toBe(400);
+  receiver.answers.push(503);
+  expect(await admin.sendRaw(foreign)).toBe(503);
+  expect(await admin.sendRaw({ padding: 'x'.repeat(2_000_000) })).toBe(200);
+  expect(await admin.deliveries()).toEqual([]);
+  expect(await admin.events()).toEqual([]);
+});
+
+test('events of each type are held, released by their type, and dropped', async () => {
+  const receiver = await startReceiver();
+  const world = await startSandbox({ webhookUrl: receiver.url });
+  const { admin, stripe } = world;
+  await admin.addWebhookRule({ types: ['refund.failed'], action: { type: 'drop' }, times: 100 });
+  await admin.addWebhookRule({ action: { type: 'hold' }, times: 100 });
+  const order = await paidOrder(world, '4000000000009235', 'reviewed');
+  const refund = await admin.refundAtDashboard(order.paymentIntentId, { pending: true });
+  await admin.failRefund(refund.id);
+  const inquired = await paidOrder(world, '4000000000005423', 'inquired');
+  const { id } = await admin.openDispute(inquired.chargeId, 'general', { inquiry: true });
+  await admin.submitEvidence(id);
+  await admin.escalateInquiry(id);
+  await admin.closeDispute(id, 'won');
+  await stripe.refunds.create({ payment_intent: inquired.paymentIntentId });
+  expect(receiver.events).toEqual([]);
+  const types = new Set((await admin.events()).map(({ type }) => type));
+  expect(types.size).toBe(18);
+  for (const type of types) {
+    const held = (await admin.deliveries()).filter((delivery) => delivery.type === type && delivery.status === 'held');
+    receiver.events.length = 0;
+    expect(await admin.releaseEvents({ types: [type] })).toEqual({
+      released: type === 'refund.failed' ? 0 : held.length,
+    });
+    await vi.waitFor(() => expect(receiver.types()).toEqual(held.map(() => type)), DEADLINE_MS);
+  }
+  expect(await admin.releaseEvents()).toEqual({ released: 0 });
+  expect((await admin.deliveries()).filter(({ status }) => status === 'dropped').map(({ type }) => type)).toEqual([
+    'refund.failed',
+  ]);
 });

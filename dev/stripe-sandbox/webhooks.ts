@@ -79,11 +79,14 @@ export class Webhooks {
     }
   }
 
-  /** Delivers what a rule holds: these events, or all. Gives how many there were. */
-  release(eventIds?: readonly string[]): number {
+  /** Delivers what a rule holds: these events, those of these types, or all. Returns how many there were. */
+  release(only: { eventIds?: readonly string[] | undefined; types?: readonly string[] | undefined } = {}): number {
     const held = this.#options.store
       .all('deliveries')
-      .filter(({ status, eventId }) => status === 'held' && (eventIds?.includes(eventId) ?? true));
+      .filter(
+        ({ status, eventId, type }) =>
+          status === 'held' && (only.eventIds?.includes(eventId) ?? true) && (only.types?.includes(type) ?? true),
+      );
     for (const delivery of held) {
       this.#put({ ...delivery, status: 'pending', nextAttemptAtMs: this.#options.now() });
       this.#schedule(delivery.eventId, 0);
@@ -93,7 +96,32 @@ export class Webhooks {
 
   /** Delivers an event again now, whatever became of it. Gives the endpoint's status, or why there was none. */
   async redeliver(event: WireEvent, copies = 1): Promise<(number | string)[]> {
-    return Promise.all(Array.from({ length: copies }, () => this.#send(event)));
+    return Promise.all(Array.from({ length: copies }, () => this.send(JSON.stringify(event))));
+  }
+
+  /** Delivers a body once, signed, whatever is in it. Returns the endpoint's status, or why there was none. */
+  async send(payload: string): Promise<number | string> {
+    const { url, secret } = this.#options.endpoint;
+    if (url === undefined) return 'no webhook URL is set';
+    const timestamp = Math.floor(this.#options.now() / 1000);
+    try {
+      const response = await fetch(url, {
+        method: 'POST',
+        headers: {
+          'content-type': 'application/json; charset=utf-8',
+          'user-agent': 'Stripe/1.0 (local sandbox)',
+          'stripe-signature': Stripe.webhooks.generateTestHeaderString({ payload, secret, timestamp }),
+        },
+        body: payload,
+        redirect: 'manual',
+        signal: AbortSignal.any([this.#closing.signal, AbortSignal.timeout(ATTEMPT_TIMEOUT_MS)]),
+      });
+      await response.body?.cancel();
+      return response.status;
+    } catch (error) {
+      const { message, cause } = error as Error;
+      return cause instanceof Error ? `${message}: ${cause.message}` : message;
+    }
   }
 
   /** Ends all retries and waits for what is under way. */
@@ -168,31 +196,6 @@ export class Webhooks {
       this.#schedule(eventId, delayMs);
     }
     store.commit();
-  }
-
-  async #send(event: WireEvent): Promise<number | string> {
-    const { url, secret } = this.#options.endpoint;
-    if (url === undefined) return 'no webhook URL is set';
-    const payload = JSON.stringify(event);
-    const timestamp = Math.floor(this.#options.now() / 1000);
-    try {
-      const response = await fetch(url, {
-        method: 'POST',
-        headers: {
-          'content-type': 'application/json; charset=utf-8',
-          'user-agent': 'Stripe/1.0 (local sandbox)',
-          'stripe-signature': Stripe.webhooks.generateTestHeaderString({ payload, secret, timestamp }),
-        },
-        body: payload,
-        redirect: 'manual',
-        signal: AbortSignal.any([this.#closing.signal, AbortSignal.timeout(ATTEMPT_TIMEOUT_MS)]),
-      });
-      await response.body?.cancel();
-      return response.status;
-    } catch (error) {
-      const { message, cause } = error as Error;
-      return cause instanceof Error ? `${message}: ${cause.message}` : message;
-    }
   }
 }
 

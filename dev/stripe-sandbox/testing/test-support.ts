@@ -45,6 +45,22 @@ export function line(name: string, unitAmount: number, quantity: number, currenc
   return { price_data: { currency, unit_amount: unitAmount, product_data: { name } }, quantity };
 }
 
+/** Pays the order of {@link orderParams}, 45 dollars, and tells what was charged. */
+export async function paidOrder({ stripe, admin }: TestSandbox, card?: string, orderId = 'order_1') {
+  const { id: sessionId } = await stripe.checkout.sessions.create(orderParams(orderId));
+  await admin.pay(sessionId, card === undefined ? {} : { card });
+  const charge = (await admin.ledger(orderId)).charges.at(-1);
+  if (charge === undefined || charge.paymentIntentId === null) throw new Error('Nothing was charged.');
+  return { sessionId, chargeId: charge.id, paymentIntentId: charge.paymentIntentId };
+}
+
+/** The types of the events that an action causes. */
+export async function eventsOf({ admin }: TestSandbox, action: () => Promise<unknown>): Promise<string[]> {
+  const before = (await admin.events()).length;
+  await action();
+  return (await admin.events()).slice(before).map(({ type }) => type);
+}
+
 export type Receiver = {
   url: string;
   events: Stripe.Event[];
