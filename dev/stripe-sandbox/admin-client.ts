@@ -80,14 +80,14 @@ export function createSandboxAdmin(baseUrl: string) {
     timeOut: (sessionId: string) => call<{ status: string }>('POST', `sessions/${sessionId}/time-out`, {}),
 
     /**
-     * Somebody buys another product of the account's through a Payment Link: a paid session without metadata, with what
-     * the buyer put into the link's address as `client_reference_id`.
+     * Somebody buys another of the account's products through a Payment Link: a paid session without metadata, whose
+     * `client_reference_id` is whatever the buyer put into the link's address.
      */
     payLinkSale: (sale: PayLinkSale) =>
       call<{ sessionId: string; paymentIntentId: string; chargeId: string }>('POST', 'payment-link-sales', sale),
 
     /**
-     * A person refunds a payment at Stripe's dashboard: all that is left of it, or a part. A `pending` refund ends with
+     * A person refunds a payment at Stripe's dashboard: everything that is left, or a part. A `pending` refund ends with
      * {@link SandboxAdmin.settleRefund} or {@link SandboxAdmin.failRefund}.
      */
     refundAtDashboard: (paymentIntentId: string, refund: DashboardRefund = {}) =>
@@ -131,7 +131,7 @@ export function createSandboxAdmin(baseUrl: string) {
     /** Puts a payment in review. */
     openReview: (chargeId: string, reason: 'manual' | 'rule' = 'manual') =>
       call<{ id: string }>('POST', 'reviews', { charge: chargeId, reason }),
-    /** Closes a review by what the reason says: approves, refunds or disputes the payment. */
+    /** Closes a review by doing what the reason says: the payment is approved, refunded or disputed. */
     closeReview: (reviewId: string, reason: ClosedReason) =>
       call<{ closedReason: string }>('POST', `reviews/${reviewId}/close`, { reason }),
     /** The card's issuer suspects fraud. */

@@ -11,8 +11,8 @@ type DashboardRefund = {
 };
 
 /**
- * A person refunds a payment, or a part of it, at Stripe's dashboard: without the shop's metadata, and by no request of
- * the shop's.
+ * A person refunds all or part of a payment at Stripe's dashboard. The refund has none of the shop's metadata, and its
+ * events name no API request.
  *
  * @throws StripeApiError as a request for the same refund
  */
@@ -23,8 +23,8 @@ export function refundAtDashboard(account: Account, paymentIntentId: string, ref
 }
 
 /**
- * Closes a review by what its reason says: a person approves or refunds the payment, or its bank disputes it. A review
- * that has closed for this reason already is returned as it is.
+ * Closes a review by doing what its reason says: a person approves or refunds the payment, or its bank disputes it. A
+ * review that has already closed for this reason is returned unchanged.
  *
  * @throws StripeApiError if it has closed for another reason, or the payment can't be refunded or disputed
  */

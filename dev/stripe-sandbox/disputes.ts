@@ -17,8 +17,8 @@ import { failRefund } from './refunds.ts';
  * The customer's bank takes the money back, or, for an inquiry, asks about the payment first.
  *
  * @param dispute how much is disputed, in minor units: what was not refunded, if left out. As at Stripe it can be up to
- *   the whole charge even after a refund in part.
- * @throws StripeApiError if there is no such charge, it took no money, has been refunded in full or was disputed before
+ *   the whole charge, even after a partial refund.
+ * @throws StripeApiError if there is no such charge, it took no money, it has been fully refunded, or it was disputed before
  */
 export function openDispute(
   account: Account,
@@ -46,7 +46,7 @@ export function openDispute(
   return withdrawn;
 }
 
-/** The shop answers a dispute or an inquiry at the dashboard; the bank looks at it. */
+/** The shop answers a dispute or an inquiry at the dashboard, and the bank reviews the answer. */
 export function submitEvidence(account: Account, id: string): Stripe.Dispute {
   const before = findDispute(account, id);
   const { status } = before;
@@ -67,7 +67,7 @@ export function submitEvidence(account: Account, id: string): Stripe.Dispute {
   return dispute;
 }
 
-/** The bank is not content with the answer to its inquiry, and takes the money back: the same dispute goes on. */
+/** The bank is not satisfied with the answer to its inquiry and takes the money back. The dispute keeps its id. */
 export function escalateInquiry(account: Account, id: string): Stripe.Dispute {
   const before = findDispute(account, id);
   if (!isInquiry(before)) throw refused(`Dispute ${id} is no open inquiry; its status is ${before.status}.`);
@@ -110,7 +110,7 @@ function withdraw(account: Account, dispute: Stripe.Dispute): Stripe.Dispute {
   return changeDispute(account, dispute.id, { balance_transactions: [transaction] });
 }
 
-/** Stripe fails a refund that is still pending when its charge is disputed, lest the customer gets the money twice. */
+/** Stripe fails a refund that is still pending when its charge is disputed, so the customer is not paid twice. */
 function failPendingRefunds(account: Account, chargeId: string): void {
   for (const { id, charge, status } of account.store.all('refunds')) {
     if (charge === chargeId && status === 'pending') failRefund(account, id, 'charge_for_pending_refund_disputed');
@@ -124,7 +124,7 @@ function refundedOf(account: Account, chargeId: string): number {
     .reduce((sum, { amount }) => sum + amount, 0);
 }
 
-/** The part of a dispute that the customer had been refunded. */
+/** How much of a dispute the customer had already been refunded. */
 function refundedTwice(account: Account, dispute: Stripe.Dispute): number {
   const chargeId = chargeOf(dispute);
   const charged = account.store.get('charges', chargeId)?.amount ?? 0;

@@ -1,3 +1,4 @@
+import type { Stripe } from 'stripe';
 import { expect, test } from 'vitest';
 import { orderParams, paidOrder, startSandbox } from './testing/test-support.ts';
 
@@ -42,19 +43,21 @@ test('a sale by Payment Link belongs to no order, whatever its buyer wrote into 
   });
   expect(session).toMatchObject({
     client_reference_id: 'order_1',
-    metadata: {},
     payment_link: expect.stringMatching(/^plink_/),
     payment_status: 'paid',
     status: 'complete',
     amount_total: 999,
     currency: 'eur',
-    payment_intent: { id: sale.paymentIntentId, metadata: {}, latest_charge: { id: sale.chargeId, metadata: {} } },
+    payment_intent: { id: sale.paymentIntentId, latest_charge: { id: sale.chargeId } },
   });
+  const paymentIntent = session.payment_intent as Stripe.PaymentIntent;
+  const charge = paymentIntent.latest_charge as Stripe.Charge;
+  expect([session.metadata, paymentIntent.metadata, charge.metadata]).toEqual([{}, {}, {}]);
   expect((await world.admin.events()).slice(-4)).toMatchObject([
     { type: 'payment_intent.created', request: { id: null, idempotency_key: null } },
     { type: 'charge.succeeded' },
     { type: 'payment_intent.succeeded' },
-    { type: 'checkout.session.completed', data: { object: { client_reference_id: 'order_1', metadata: {} } } },
+    { type: 'checkout.session.completed', data: { object: { client_reference_id: 'order_1' } } },
   ]);
   expect((await world.admin.ledger('order_1')).charges).toMatchObject([{ sessionId }]);
   expect((await world.admin.sessions('order_1')).map(({ id }) => id)).toEqual([sessionId]);

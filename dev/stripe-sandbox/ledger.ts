@@ -38,12 +38,12 @@ type LedgerDispute = {
   lostMinor: number;
   created: number;
 };
-/** What became of an order's money; `orderId` null is everything that is of no order. */
+/** What became of an order's money. `orderId` is null for everything that belongs to no order. */
 type LedgerTotal = {
   orderId: string | null;
   currency: string;
   chargedMinor: number;
-  /** Pending refunds too, as on the charge; failed ones not. */
+  /** Includes pending refunds, as the charge does, but not failed ones. */
   refundedMinor: number;
   lostMinor: number;
   /** Charged, less refunded, less lost. */
@@ -73,7 +73,7 @@ const idOf = (reference: string | { id: string } | null): string | null =>
   typeof reference === 'object' && reference !== null ? reference.id : reference;
 
 /**
- * The order that an object is for. Only its metadata says so, which nobody but the shop writes; a session's
+ * The order that an object is for, from its metadata alone, which only the shop can write. A session's
  * `client_reference_id` may come from the address of a Payment Link.
  */
 function orderOf(object: { metadata: Stripe.Metadata | null } | undefined): string | null {

@@ -7,15 +7,15 @@ import { paySession } from './session-payments.ts';
 import { createSession, sessionRecord } from './sessions.ts';
 
 export type PayLinkSale = {
-  /** What the buyer put into the link's address as `client_reference_id`: anything, another customer's order id too. */
+  /** What the buyer put into the link's address as `client_reference_id`: anything, even another customer's order id. */
   clientReferenceId: string;
   amountMinor: number;
   currency: string;
 };
 
 /**
- * Somebody buys another product of the account's through a Payment Link, made at the dashboard: a session that is none of
- * the shop's, without metadata.
+ * Somebody buys another of the account's products through a Payment Link made at the dashboard. The session has no
+ * metadata and belongs to no order.
  *
  * @throws StripeApiError for an amount that Stripe refuses
  */

@@ -84,18 +84,20 @@ describe('reviews', () => {
   });
 
   test.each([
-    ['approved', [], 'review.closed'],
-    ['refunded', ['refund.created', 'charge.refunded'], 'review.closed'],
-    ['refunded_as_fraud', ['refund.created', 'charge.refunded'], 'review.closed'],
-    ['disputed', ['charge.dispute.created', 'charge.dispute.funds_withdrawn'], 'review.closed'],
-  ] as const)('one closes as %s by what that means', async (reason, before, closed) => {
+    ['approved', [], []],
+    ['refunded', ['refund.created', 'charge.refunded'], ['requested_by_customer']],
+    ['refunded_as_fraud', ['refund.created', 'charge.refunded'], ['fraudulent']],
+    ['disputed', ['charge.dispute.created', 'charge.dispute.funds_withdrawn'], []],
+  ] as const)('one closes as %s by what that means', async (reason, before, refundReasons) => {
     const world = await startSandbox();
     const { reviewId, paymentIntentId } = await reviewedOrder(world);
-    expect(await eventsOf(world, () => world.admin.closeReview(reviewId, reason))).toEqual([...before, closed]);
+    expect(await eventsOf(world, () => world.admin.closeReview(reviewId, reason))).toEqual([
+      ...before,
+      'review.closed',
+    ]);
     expect(await world.stripe.reviews.retrieve(reviewId)).toMatchObject({ open: false, closed_reason: reason, reason });
     const { data } = await world.stripe.refunds.list({ payment_intent: paymentIntentId });
-    expect(data).toHaveLength(reason.startsWith('refunded') ? 1 : 0);
-    if (reason === 'refunded_as_fraud') expect(data[0]?.reason).toBe('fraudulent');
+    expect(data.map((refund) => refund.reason)).toEqual(refundReasons);
     // Again it changes nothing; another reason is refused.
     expect(await eventsOf(world, () => world.admin.closeReview(reviewId, reason))).toEqual([]);
     const other = reason === 'approved' ? 'refunded' : 'approved';

@@ -88,7 +88,7 @@ export function closeReview(account: Account, id: string, reason: ClosedReason, 
 }
 
 /**
- * The card's issuer tells of suspected fraud.
+ * The card's issuer suspects fraud.
  *
  * @throws StripeApiError if the charge took no money
  */
@@ -113,7 +113,7 @@ export function openFraudWarning(
   return warning;
 }
 
-/** Once a charge is disputed or fully refunded, nobody has to review it or act on a warning any more. */
+/** Once a charge is disputed or fully refunded, there is nothing left to review or to act on. */
 export function endReviewAndWarnings(
   account: Account,
   chargeId: string,

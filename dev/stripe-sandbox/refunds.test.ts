@@ -96,12 +96,9 @@ describe('refunds at the dashboard', () => {
     const { paymentIntentId, chargeId } = await paidOrder(world);
     const first = await world.admin.refundAtDashboard(paymentIntentId, { amountMinor: 1000, reason: 'duplicate' });
     expect(first).toMatchObject({ status: 'succeeded', amountMinor: 1000 });
-    expect(await world.stripe.refunds.retrieve(first.id)).toMatchObject({
-      amount: 1000,
-      reason: 'duplicate',
-      metadata: {},
-      payment_intent: paymentIntentId,
-    });
+    const refund = await world.stripe.refunds.retrieve(first.id);
+    expect(refund).toMatchObject({ amount: 1000, reason: 'duplicate', payment_intent: paymentIntentId });
+    expect(refund.metadata).toEqual({});
     for (const type of ['refund.created', 'charge.refunded']) {
       expect(await world.admin.events(type)).toMatchObject([{ request: { id: null, idempotency_key: null } }]);
     }

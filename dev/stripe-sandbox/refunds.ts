@@ -165,7 +165,7 @@ export function failRefund(account: Account, id: string, reason: string): Stripe
   return refund;
 }
 
-/** Refunds of charges are told of twice: by the old type of event and by the new one. */
+/** Stripe reports an update of a charge's refund twice: as the old event type and as the new one. */
 function putUpdated(account: Account, refund: Stripe.Refund, cause: Cause, previous: object): void {
   account.store.put('refunds', refund.id, refund);
   if (refund.charge !== null) emit(account, 'charge.refund.updated', refund, cause, previous);

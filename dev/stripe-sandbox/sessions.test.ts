@@ -307,3 +307,12 @@ describe('what Stripe refuses', () => {
     await expect(stripe.checkout.sessions.list({ limit: 101 })).rejects.toMatchObject({ param: 'limit' });
   });
 });
+
+test.each([
+  [{ amount: 550, currency: 'ugx' }, 'invalid_charge_amount_no_decimal_compatible'],
+  [{ amount: 5124, currency: 'kwd' }, 'invalid_charge_amount_no_decimal_compatible'],
+  [{ amount: 49, currency: 'usd' }, 'amount_too_small'],
+])('a payment intent of %o is refused', async (params, code) => {
+  const { stripe } = await startSandbox();
+  await expect(stripe.paymentIntents.create(params)).rejects.toMatchObject({ statusCode: 400, code });
+});
