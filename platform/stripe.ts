@@ -45,7 +45,7 @@ export function toCheckoutSession(session: Stripe.Checkout.Session): CheckoutSes
       : false;
   return {
     sessionId: session.id,
-    orderId: session.client_reference_id,
+    orderId: session.metadata?.['order_id'] ?? null,
     status: toStatus(session.status),
     payment: unpaid ? (failed ? 'failed' : 'unpaid') : 'paid',
     paymentIntentId: typeof intent === 'object' ? (intent?.id ?? null) : intent,
