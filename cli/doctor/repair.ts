@@ -16,6 +16,7 @@ import {
 import { listOpenOrders, listStrayStock } from '../../database/order-list.ts';
 import { giveBackStock } from '../../database/stock.ts';
 import type { Context } from '../context.ts';
+import { orderPolicy } from '../../api/order-policy.ts';
 import { reasonOf } from '../errors.ts';
 import { describeWorkflow } from '../workflow-state.ts';
 import { findLostOrders, isBehind, listRunning, type LostOrder } from './check-orders.ts';
@@ -41,7 +42,7 @@ export async function repair(context: Context): Promise<Finding[]> {
 
 async function recover(context: Context, client: Client, order: LostOrder): Promise<Finding> {
   const { orderId, customerId, status } = order;
-  const { temporal, fulfillmentRetryMs } = context.settings.config;
+  const { config } = context.settings;
   try {
     const handle = await client.workflow.start<(input: RecoverOrderInput) => Promise<OrderLifecycleResult>>(
       RECOVER_ORDER,
@@ -50,8 +51,8 @@ async function recover(context: Context, client: Client, order: LostOrder): Prom
         workflowId: orderId,
         workflowIdConflictPolicy: 'FAIL',
         workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-        taskQueue: taskQueues(temporal.taskQueuePrefix).orders,
-        args: [{ orderId, fulfillmentRetryMs }],
+        taskQueue: taskQueues(config.temporal.taskQueuePrefix).orders,
+        args: [{ orderId, policy: orderPolicy(config) }],
         typedSearchAttributes: new TypedSearchAttributes([
           { key: defineSearchAttributeKey(ORDER_STATUS_ATTRIBUTE, SearchAttributeType.KEYWORD), value: status },
           { key: defineSearchAttributeKey(CUSTOMER_ID_ATTRIBUTE, SearchAttributeType.KEYWORD), value: customerId },
