@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { stripeEventTypes } from '../../contracts/messages.ts';
+import { stripeEventTypes } from '../../domain/stripe-event.ts';
 import { missingEvents } from './check-stripe.ts';
 
 test.each([
