@@ -3,7 +3,6 @@ import { findOrder, type OrderRecord } from '../database/orders.ts';
 import { formatMoney } from '../domain/money.ts';
 import type { RefundRequest } from '../domain/order-message.ts';
 import { cancelOrder } from '../api/cancel-order.ts';
-import { ApiError } from '../api/errors.ts';
 import { refundOrder } from '../api/refund-order.ts';
 import { releaseOrder } from '../api/release-order.ts';
 import type { Context } from './context.ts';
@@ -54,7 +53,7 @@ export async function showOrders({ database }: Context, filter: OrderFilter): Pr
  * comes meanwhile is refunded.
  */
 export async function cancel(context: Context, orderId: string, reason: string): Promise<CommandResult> {
-  const { order, ended } = await orCliError(cancelOrder(useCaseOf(context), orderId, { by: 'operator', reason }));
+  const { order, ended } = await cancelOrder(useCaseOf(context), orderId, { by: 'operator', reason });
   const { status } = order;
   return {
     data: { orderId, status, done: ended },
@@ -66,7 +65,7 @@ export async function cancel(context: Context, orderId: string, reason: string):
 
 /** Refunds an order, and puts its goods back into stock if that is asked for. */
 export async function refund(context: Context, orderId: string, request: RefundRequest): Promise<CommandResult> {
-  const { order, outcome } = await orCliError(refundOrder(useCaseOf(context), orderId, request));
+  const { order, outcome } = await refundOrder(useCaseOf(context), orderId, request);
   const { status, totalAmountMinor: amountMinor, currency } = order;
   const restocked = request.restock ? ', and the goods are back in stock' : '';
   const text = {
@@ -79,7 +78,7 @@ export async function refund(context: Context, orderId: string, request: RefundR
 
 /** Has a paid order shipped although its payment is in doubt. */
 export async function release(context: Context, orderId: string): Promise<CommandResult> {
-  const { status } = await orCliError(releaseOrder(useCaseOf(context), orderId));
+  const { status } = await releaseOrder(useCaseOf(context), orderId);
   return {
     data: { orderId, status },
     text: `Order ${orderId} is released: it is shipped although its payment is in doubt. \`order show ${orderId}\` tells how it goes on.`,
@@ -89,31 +88,6 @@ export async function release(context: Context, orderId: string): Promise<Comman
 /** What the API's use cases work with, of what commands have. */
 function useCaseOf({ database, orderWorkflow, logger }: Context) {
   return { findOrder: (orderId: string) => findOrder(database, orderId), orderWorkflow, logger };
-}
-
-/** An operator at the command line is told what to do next; the API's clients can't. */
-async function orCliError<T>(asked: Promise<T>): Promise<T> {
-  try {
-    return await asked;
-  } catch (error) {
-    if (!(error instanceof ApiError)) throw error;
-    const { order_id: orderId, status } = error.data ?? {};
-    if (error.kind === 'noWorkflow') {
-      throw new CliError(
-        exitCodes.refused,
-        `Order ${String(orderId)} is ${String(status)}, but no workflow runs for it. \`npm run cli -- doctor\` shows such orders, and with --repair ends them safely.`,
-        { cause: error },
-      );
-    }
-    // The goods of a paid order are still here; those of a finished one have left.
-    const restock = status === 'PAID' ? ' --restock' : '';
-    if (error.kind !== 'notCancellable' || (status !== 'PAID' && status !== 'FINISHED')) throw error;
-    throw new CliError(
-      exitCodes.refused,
-      `${error.message}. To refund it: npm run cli -- order refund ${String(orderId)}${restock}`,
-      { cause: error },
-    );
-  }
 }
 
 async function requireOrder({ database }: Context, orderId: string): Promise<OrderRecord> {

@@ -7,7 +7,7 @@ import { createWebhookApp } from '../webhook.ts';
 import type { DeliveryOutcome } from '../webhook/delivery.ts';
 import type { StripeReads } from '../webhook/stripe-reader.ts';
 
-export const SECRETS = ['whsec_new', 'whsec_old'];
+const SECRETS = ['whsec_new', 'whsec_old'];
 export const ORDER_ID = '68ce52f4cdbf4a483de63446';
 export const TRACE_ID = '654f54b90d7ed003c4d05fad87e5a925';
 export const METADATA = { order_id: ORDER_ID, traceparent: `00-${TRACE_ID}-0123456789abcdef-01` };
