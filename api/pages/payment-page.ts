@@ -109,8 +109,18 @@ function renderHistory({ timeline }: OrderRecord): string {
   </details>`;
 }
 
-/** Entries that are the shop's business, as all of a dispute is, and would only worry a customer. */
-const SHOP_EVENTS: ReadonlySet<string> = new Set(['payment.ignored', 'payment.disputed', 'refund.failed']);
+/**
+ * Entries that are the shop's business, as all of a dispute is. They would worry a customer, or tell a thief what is
+ * known of the card.
+ */
+const SHOP_EVENTS: ReadonlySet<string> = new Set([
+  'payment.ignored',
+  'payment.disputed',
+  'payment.fraud_warning',
+  'payment.in_review',
+  'payment.reviewed',
+  'refund.failed',
+]);
 
 /** The script writes the time as it is where the customer is; without it, it says whose time it is. */
 function inWords(at: Date): string {

@@ -45,7 +45,7 @@ export function createEventTaker({ livemode, orderOf, reader, deliver }: Options
       warnedOfVersions.add(apiVersion);
       log[level](
         { eventId, type, apiVersion, expected: Stripe.API_VERSION },
-        `Stripe sends events of API version ${apiVersion ?? 'unknown'}, but this code is written for ${Stripe.API_VERSION}. Each is read anew from Stripe, which costs a request. Make an endpoint at Stripe with API version ${Stripe.API_VERSION}, and delete this one`,
+        `Stripe sends events of API version ${apiVersion ?? 'unknown'}, but this code is written for ${Stripe.API_VERSION}. Each is read anew from Stripe, which costs a request. Make an endpoint at Stripe with API version ${Stripe.API_VERSION}, and delete this one; with \`stripe listen\`, add --latest`,
       );
     }
     const anew = await reader.readAnew(received);
