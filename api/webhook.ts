@@ -111,7 +111,7 @@ export async function createWebhookApp(options: {
   function takeUnread(payload: unknown): Taken {
     logger.warn(
       namesOf(payload),
-      'Stripe sent an event without its object: the endpoint at Stripe is set to thin payloads. Make one with snapshot payloads, and delete this one',
+      'Stripe sent an event without its object: the endpoint at Stripe is set to thin payloads. Make one with snapshot payloads, and delete this one; with `stripe listen`, add --all-snapshot',
     );
     return { outcome: 'notHandled' };
   }

@@ -73,7 +73,7 @@ async function checkEndpoints(stripe: Stripe): Promise<readonly Finding[]> {
       warning(
         WEBHOOK,
         'No webhook endpoint is registered at Stripe',
-        'With `stripe listen --forward-to localhost:8301/webhook` that is right; otherwise register one.',
+        'With `stripe listen --latest --all-snapshot --forward-to localhost:8301/webhook` that is right; otherwise register one.',
       ),
     ];
   }
