@@ -313,7 +313,7 @@ describe('an event of ours in a shape that is not known', () => {
     const { send, delivered, logged, metrics } = await startWebhook({ atStripe });
     expect(await send(event)).toMatchObject({ status: 200, outcome: 'unreadable' });
     expect(delivered).toEqual([]);
-    expect(logged('error')).toMatchObject([{ eventId: 'evt_1', type: event.type }]);
+    expect(logged('error')).toMatchObject([{ eventId: 'evt_1', type: event.type, orderId: ORDER_ID }]);
     expect(logged('error')[0]?.['problems']).not.toEqual([]);
     expect(await metrics.registry.metrics()).toContain(
       `stripe_events_total{type="${event.type}",outcome="unreadable"} 1`,

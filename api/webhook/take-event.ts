@@ -33,13 +33,20 @@ export function createEventTaker({ livemode, orderOf, reader, deliver }: Options
    * version of the API, or in a shape that this code does not know, is not trusted: a field may mean something else in
    * it. What it is about is read anew from Stripe, in the version that this code was written for.
    */
-  async function understand(received: HandledEvent, log: Logger): Promise<StripeEvent | 'unreadable' | undefined> {
+  async function understand(
+    received: HandledEvent,
+    orderId: string,
+    log: Logger,
+  ): Promise<StripeEvent | 'unreadable' | undefined> {
     const { eventId, type, apiVersion } = received;
     if (apiVersion === Stripe.API_VERSION) {
       const asSent = toStripeEvent(received);
       if ('event' in asSent) return asSent.event;
       const problems = asSent.problems;
-      log.warn({ eventId, type, problems }, 'Stripe event in a shape that is not known; its object is read anew');
+      log.warn(
+        { eventId, type, orderId, problems },
+        'Stripe event in a shape that is not known; its object is read anew',
+      );
     } else {
       const level = warnedOfVersions.has(apiVersion) ? 'debug' : 'warn';
       warnedOfVersions.add(apiVersion);
@@ -57,8 +64,8 @@ export function createEventTaker({ livemode, orderOf, reader, deliver }: Options
     // when its customer comes back, when its payment window ends, and before it ships; the workers that do are what has
     // to learn the new shape. So: taken, with an error that names everything, and a metric with an alert.
     log.error(
-      { eventId, type, apiVersion, problems: anew.problems },
-      `Stripe event ${eventId} (${type}) is about an order of ours and can't be read, nor can what it is about. Look at it in Stripe's dashboard, and update this software`,
+      { eventId, type, orderId, apiVersion, problems: anew.problems },
+      `Stripe event ${eventId} (${type}) is about order ${orderId} and can't be read, nor can what it is about. Look at it in Stripe's dashboard, and update this software`,
     );
     return 'unreadable';
   }
@@ -71,7 +78,7 @@ export function createEventTaker({ livemode, orderOf, reader, deliver }: Options
     if (!isHandled(received)) return { outcome: 'notHandled' };
     const orderId = await orderOf(subjectOf(received));
     if (orderId === undefined) return { outcome: 'unknownOrder' };
-    const event = await understand(received, log);
+    const event = await understand(received, orderId, log);
     if (event === undefined) return { outcome: 'unknownOrder', orderId };
     if (event === 'unreadable') return { outcome: 'unreadable', orderId };
     return { outcome: await deliver(orderId, event), orderId };
