@@ -1,4 +1,4 @@
-import { log, metricMeter } from '@temporalio/activity';
+import { activityInfo, log, metricMeter } from '@temporalio/activity';
 import type { ActivityExecuteInput, ActivityInboundCallsInterceptor, Next } from '@temporalio/worker';
 import { ApplicationFailure } from '@temporalio/common';
 import { STRIPE_MISCONFIGURED, TIMELINE_CONFLICT } from '../contracts/failures.ts';
@@ -13,7 +13,7 @@ export class FailureInterceptor implements ActivityInboundCallsInterceptor {
     try {
       return await next(input);
     } catch (error) {
-      const failure = toActivityFailure(error);
+      const failure = toActivityFailure(error, activityInfo().attempt);
       if (failure instanceof ApplicationFailure && ALARMS.has(failure.type ?? '')) {
         log.error(`An operator is needed: ${failure.message}`, { failure: failure.type });
         metricMeter.createCounter('operator_alarms').add(1);

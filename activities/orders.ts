@@ -1,10 +1,31 @@
-import type { TimelineEntry } from '../contracts/messages.ts';
+import type { RefundRequest } from '../domain/order-message.ts';
+import { REFUND_REQUESTED, type TimelineEntry } from '../contracts/messages.ts';
 import type { Database } from '../database/database.ts';
 import * as orders from '../database/orders.ts';
 import type { OrderLine } from '../domain/order-lines.ts';
 import { annotateSpan } from '../platform/spans.ts';
 
 export type OrderActivities = ReturnType<typeof createOrderActivities>;
+
+/** What a workflow needs to know of an order that it did not make itself. */
+export type StoredOrder = Pick<
+  orders.OrderRecord,
+  | 'orderId'
+  | 'customerId'
+  | 'status'
+  | 'requestHash'
+  | 'traceId'
+  | 'runId'
+  | 'checkoutSessionId'
+  | 'paymentIntentId'
+  | 'trackingNumber'
+> & {
+  readonly lines: readonly OrderLine[];
+  /** What the entries of its timeline come from. */
+  readonly sources: readonly string[];
+  /** The refund that was decided on while the order was in the status that it is in now. */
+  readonly requestedRefund: RefundRequest | null;
+};
 
 /** The activities of the task queue `orders`, which write and read the order's own rows. */
 export function createOrderActivities({ database }: { readonly database: Database }) {
@@ -14,39 +35,34 @@ export function createOrderActivities({ database }: { readonly database: Databas
       await orders.insertOrder(database, order);
     },
 
+    /** Writes an entry of the order's timeline, and what it changes on the row; written again, it is a no-op. */
     async recordTimelineEntry(entry: TimelineEntry): Promise<void> {
-      annotateSpan({ 'order.id': entry.orderId, 'order.status': entry.status, 'order.event': entry.event });
+      const { orderId, event, transition } = entry;
+      annotateSpan({ 'order.id': orderId, 'order.event': event, ...(transition && { 'order.status': transition.to }) });
       await orders.appendTimelineEntry(database, entry);
     },
 
-    /** @returns whether the entry stands; false where the order is not in the status that it starts from */
-    async recordEntryAfterTheEnd(entry: orders.EntryAfterTheEnd): Promise<boolean> {
-      annotateSpan({ 'order.id': entry.orderId, 'order.event': entry.event });
-      return orders.appendEntryAfterTheEnd(database, entry);
-    },
-
-    /** Reads what the workflows after an order's end need; null where there is no such order. */
-    async readEndedOrder(orderId: string): Promise<EndedOrder | null> {
+    /** Reads an order; null if there is none. */
+    async readOrder(orderId: string): Promise<StoredOrder | null> {
       const order = await orders.findOrder(database, orderId);
       if (order === undefined) return null;
-      const { status, runId, paymentIntentId } = order;
-      return { status, runId, paymentIntentId };
-    },
-
-    /** Reads all that is known of an order whose workflow is gone; null where there is no such order. */
-    async readLostOrder(orderId: string): Promise<LostOrder | null> {
-      const order = await orders.findOrder(database, orderId);
-      if (order === undefined) return null;
-      const { customerId, status, seq, requestHash, traceId, runId, checkoutSessionId, paymentIntentId } = order;
-      const lines = order.lines.map((line) => ({ ...line, currency: order.currency }));
-      return { customerId, status, seq, requestHash, traceId, runId, checkoutSessionId, paymentIntentId, lines };
+      const { customerId, status, requestHash, traceId, runId, checkoutSessionId, paymentIntentId, trackingNumber } =
+        order;
+      const requested = order.timeline.findLast((entry) => entry.event === REFUND_REQUESTED && entry.status === status);
+      return {
+        orderId,
+        customerId,
+        status,
+        requestHash,
+        traceId,
+        runId,
+        checkoutSessionId,
+        paymentIntentId,
+        trackingNumber,
+        lines: order.lines.map((line) => ({ ...line, currency: order.currency })),
+        sources: order.timeline.map(({ source }) => source),
+        requestedRefund: requested?.data.refund ?? null,
+      };
     },
   };
 }
-
-export type EndedOrder = Pick<orders.OrderRecord, 'status' | 'runId' | 'paymentIntentId'>;
-
-export type LostOrder = Pick<
-  orders.OrderRecord,
-  'customerId' | 'status' | 'seq' | 'requestHash' | 'traceId' | 'runId' | 'checkoutSessionId' | 'paymentIntentId'
-> & { readonly lines: readonly OrderLine[] };

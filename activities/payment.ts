@@ -1,10 +1,13 @@
 import { log } from '@temporalio/activity';
 import { Stripe } from 'stripe';
-import { PaymentDisputedError, toRefundFailure } from './failures.ts';
-import type { OrderLine } from '../domain/order-lines.ts';
+import type { RefundPaymentResult } from '../contracts/messages.ts';
+import { type Charge, isDecided, isInquiry, wayBackOf } from '../domain/charge.ts';
 import { must } from '../domain/must.ts';
+import type { OrderLine } from '../domain/order-lines.ts';
 import type { CheckoutSession } from '../domain/payment.ts';
 import { toCheckoutSession } from '../platform/stripe.ts';
+import { PaymentDisputedError, toCreateFailure, toRefundFailure } from './failures.ts';
+import { answered, readCharge } from './stripe-charge.ts';
 
 export type PaymentActivities = ReturnType<typeof createPaymentActivities>;
 
@@ -35,31 +38,22 @@ export type RefundPaymentInput = {
  * `order : step : generation`, never the attempt, so that an attempt whose answer was lost is found again at Stripe.
  */
 export function createPaymentActivities({ stripe }: { readonly stripe: Stripe }) {
+  /** Reads a Checkout Session, and with it what has become of the money if it is paid. */
   async function readCheckoutSession(sessionId: string): Promise<CheckoutSession> {
-    const session = await stripe.checkout.sessions.retrieve(sessionId, { expand: ['payment_intent'] });
-    return toCheckoutSession(answered(session, `Checkout Session ${sessionId}`));
-  }
-
-  /**
-   * Whether a dispute has given the payment back. It is asked before the refund, as Stripe would keep its refusal under
-   * the idempotency key of the refund.
-   *
-   * @throws PaymentDisputedError where the bank has not decided yet
-   */
-  async function wasLostInDispute(paymentIntentId: string): Promise<boolean> {
-    const { data: disputes } = await stripe.disputes.list({ payment_intent: paymentIntentId });
-    if (disputes.some(({ status }) => status === 'lost')) return true;
-    if (disputes.some(({ status }) => !DECIDED.has(status))) {
-      throw new PaymentDisputedError(`The payment ${paymentIntentId} is disputed, and the bank has not decided yet`);
-    }
-    return false;
+    const read = await stripe.checkout.sessions.retrieve(sessionId, { expand: ['payment_intent'] });
+    const session = toCheckoutSession(answered(read, `Checkout Session ${sessionId}`));
+    if (session.payment !== 'paid' || session.paymentIntentId === null) return session;
+    return {
+      ...session,
+      charge: must(await readCharge(stripe, session.paymentIntentId), 'the charge of a paid session'),
+    };
   }
 
   return {
     /** Makes the Checkout Session that the customer pays on; all that Stripe sees is fixed by the workflow's input. */
     async createCheckoutSession(input: CreateCheckoutSessionInput): Promise<CreatedCheckoutSession> {
       const metadata = { order_id: input.orderId, traceparent: input.traceparent };
-      const session = await stripe.checkout.sessions.create(
+      const creating = stripe.checkout.sessions.create(
         {
           mode: 'payment',
           client_reference_id: input.orderId,
@@ -78,6 +72,9 @@ export function createPaymentActivities({ stripe }: { readonly stripe: Stripe })
         },
         { idempotencyKey: `${input.orderId}:checkout:${input.generation}` },
       );
+      const session = await creating.catch((error: unknown) => {
+        throw toCreateFailure(error);
+      });
       answered(session, `a Checkout Session for order ${input.orderId}`);
       return {
         sessionId: session.id,
@@ -106,21 +103,32 @@ export function createPaymentActivities({ stripe }: { readonly stripe: Stripe })
       }
     },
 
-    /** Whether something of a payment was given back, whoever did it. */
-    async isRefunded(paymentIntentId: string): Promise<boolean> {
-      const intent = await stripe.paymentIntents.retrieve(paymentIntentId, { expand: ['latest_charge'] });
-      const charge = answered(intent, `payment ${paymentIntentId}`).latest_charge;
-      if (typeof charge !== 'object' || charge === null) throw new Error(`Payment ${paymentIntentId} has no charge`);
-      return charge.amount_refunded > 0;
+    /** Reads what became of a payment's money, whoever moved it; null if the payment took none. */
+    async readCharge(paymentIntentId: string): Promise<Charge | null> {
+      return (await readCharge(stripe, paymentIntentId)) ?? null;
     },
 
     /**
-     * Gives a payment back in full; a payment that was given back before counts as given back now. Nothing ends a
-     * refund but Stripe's word: a refusal, such as too low a balance, is the operator's to mend and is tried again.
+     * Refunds all that is left of a payment, and says how the money went back: it may have been refunded before, or lost
+     * in a dispute. Only Stripe's word ends a refund: a refusal, such as too low a balance, is the operator's to fix.
+     *
+     * @throws `PaymentDisputed` while the bank has not decided; `RefundRefused` if Stripe refuses
      */
-    async refundPayment({ orderId, paymentIntentId, generation }: RefundPaymentInput): Promise<void> {
-      if (await wasLostInDispute(paymentIntentId)) return;
+    async refundPayment({ orderId, paymentIntentId, generation }: RefundPaymentInput): Promise<RefundPaymentResult> {
       try {
+        // First, since Stripe would keep its refusal of a disputed payment under the idempotency key.
+        const charge = must(await readCharge(stripe, paymentIntentId), `a charge of ${paymentIntentId} to refund`);
+        const wayBack = wayBackOf(charge);
+        if (wayBack !== undefined) {
+          log.info('The money had gone back before', { paymentIntentId, wayBack });
+          return { wayBack };
+        }
+        const disputed = charge.disputes.some((dispute) => !isDecided(dispute) && !isInquiry(dispute));
+        if (disputed) {
+          throw new PaymentDisputedError(
+            `The payment ${paymentIntentId} is disputed, and the bank has not decided yet`,
+          );
+        }
         const refund = await stripe.refunds.create(
           { payment_intent: paymentIntentId, metadata: { order_id: orderId } },
           { idempotencyKey: `${orderId}:refund:${paymentIntentId}:${generation}` },
@@ -128,22 +136,11 @@ export function createPaymentActivities({ stripe }: { readonly stripe: Stripe })
         answered(refund, `a refund of ${paymentIntentId}`);
       } catch (error) {
         if (!isAlreadyRefunded(error)) throw toRefundFailure(error);
-        log.info('The payment had been given back before', { paymentIntentId });
+        log.info('The payment had been refunded before', { paymentIntentId });
       }
+      return { wayBack: 'refunded' };
     },
   };
-}
-
-/** The states of a dispute in which the bank has said its last word (https://docs.stripe.com/api/disputes/object). */
-const DECIDED: ReadonlySet<string> = new Set(['won', 'lost', 'warning_closed', 'prevented']);
-
-/**
- * The SDK takes a failure whose body has no `error` for a success, as a proxy on the way may send one: then there is no
- * object in it.
- */
-function answered<T extends { readonly id: string }>(object: T, what: string): T {
-  if (typeof object.id !== 'string') throw new Error(`Stripe's answer holds no ${what}`);
-  return object;
 }
 
 /**

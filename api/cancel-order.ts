@@ -1,44 +1,64 @@
 import type { OrderRecord } from '../database/orders.ts';
+import type { CancelRequest } from '../domain/order-message.ts';
 import { isTerminal } from '../domain/order-status.ts';
-import { type Dependencies, readOrder } from './dependencies.ts';
+import { type Dependencies, readAnyOrder, readOrder } from './dependencies.ts';
 import { ApiError } from './errors.ts';
 
-/**
- * Cancels a customer's order, for the route and for the payment page.
- *
- * @returns whether the order has ended; false where it is being cancelled and ends by itself
- * @throws ApiError 2000 for an unknown order, 2001 where it can no longer be cancelled, 5001 where nobody answered
- */
-export async function cancelOrder(dependencies: Dependencies, customerId: string, orderId: string): Promise<boolean> {
-  const order = await readOrder(dependencies, customerId, orderId);
-  if (isTerminal(order.status)) return endedWithoutGoods(order);
+/** Who wants an order to end: its customer, who can only reach their own, or somebody of the shop, who says why. */
+export type CancelActor =
+  | { readonly by: 'customer'; readonly customerId: string }
+  | { readonly by: 'operator'; readonly reason: string };
 
-  const asked = await dependencies.lifecycle.cancel(orderId, {
-    by: 'customer',
-    reason: "The order was cancelled at the customer's wish.",
-  });
-  dependencies.logger.info({ orderId, outcome: asked.outcome }, 'Cancel answered');
-  if (asked.outcome === 'underWay') return false;
+/** The order as it stands now; `ended` is false while it is being cancelled and ends by itself. */
+export type CancelledOrder = { readonly order: OrderRecord; readonly ended: boolean };
+
+/**
+ * Cancels an order: its payment link is closed, its stock is given back, and a payment that comes meanwhile is refunded.
+ * For the routes, the payment page and the command line. Asked again it answers the same.
+ *
+ * @throws ApiError 2000 for an unknown order, 2001 if it can no longer be cancelled, 5001 if nothing looks after it
+ */
+export async function cancelOrder(
+  dependencies: Pick<Dependencies, 'findOrder' | 'logger'> & {
+    readonly orderWorkflow: Pick<Dependencies['orderWorkflow'], 'cancel'>;
+  },
+  orderId: string,
+  actor: CancelActor,
+): Promise<CancelledOrder> {
+  const read = () =>
+    actor.by === 'customer' ? readOrder(dependencies, actor.customerId, orderId) : readAnyOrder(dependencies, orderId);
+  const before = await read();
+  if (isTerminal(before.status)) return endedWithoutGoods(before);
+
+  const asked = await dependencies.orderWorkflow.cancel(orderId, requestOf(actor));
+  dependencies.logger.info({ orderId, by: actor.by, outcome: asked.outcome }, 'Cancel answered');
   // The row is written before the workflow answers or ends, so it has the last word.
-  const after = await readOrder(dependencies, customerId, orderId);
+  const after = await read();
+  if (asked.outcome === 'underWay') return { order: after, ended: false };
   if (isTerminal(after.status)) return endedWithoutGoods(after);
   if (asked.outcome === 'refused') throw notCancellable(after, asked.why);
-  throw new ApiError('unavailable', `Order ${orderId} could not be cancelled for the moment; try again soon`, {
-    data: { order_id: orderId },
-    traceId: order.traceId,
+  throw new ApiError('noWorkflow', `Order ${orderId} could not be cancelled for the moment; try again soon`, {
+    data: { order_id: orderId, status: after.status },
+    traceId: after.traceId,
   });
+}
+
+function requestOf(actor: CancelActor): CancelRequest {
+  return actor.by === 'customer'
+    ? { by: 'customer', reason: 'You cancelled this order.' }
+    : { by: 'operator', reason: actor.reason };
 }
 
 /**
  * An order that ended without its customer having the goods is as good as cancelled, so that a cancel that is sent
  * again is answered as the first one was.
  */
-function endedWithoutGoods(order: OrderRecord): true {
+function endedWithoutGoods(order: OrderRecord): CancelledOrder {
   if (order.timeline.some(({ status }) => status === 'FINISHED')) {
     const what = order.status === 'REFUNDED' ? 'was finished, and refunded later' : 'is finished';
     throw notCancellable(order, `Order ${order.orderId} ${what}, and can no longer be cancelled`);
   }
-  return true;
+  return { order, ended: true };
 }
 
 function notCancellable(order: OrderRecord, message: string): ApiError {

@@ -1,20 +1,19 @@
+import type { OrderPolicy } from '../contracts/messages.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { Metrics } from '../platform/metrics.ts';
 import { isOrderId } from '../domain/order-id.ts';
 import type { OrderRecord } from '../database/orders.ts';
 import { noSuchOrder } from './errors.ts';
-import type { OrderLifecycle } from './order-lifecycle.ts';
+import type { OrderWorkflowClient } from './order-workflow-client.ts';
 
 /** What the routes of the orders API work with. */
 export type Dependencies = {
   /** Where customers reach the API, without a slash at its end. Links are made from it, never from a request. */
   readonly publicUrl: string;
-  /** How long a customer may take to pay, in milliseconds. */
-  readonly paymentWindowMs: number;
-  /** How long fulfillment is asked again every few seconds, in milliseconds. */
-  readonly fulfillmentRetryMs: number;
+  /** What the shop has decided on; new orders take it along. */
+  readonly policy: OrderPolicy;
   readonly findOrder: (orderId: string) => Promise<OrderRecord | undefined>;
-  readonly lifecycle: OrderLifecycle;
+  readonly orderWorkflow: OrderWorkflowClient;
   readonly metrics: Metrics;
   readonly logger: Logger;
 };
@@ -22,7 +21,7 @@ export type Dependencies = {
 /**
  * Reads a customer's order.
  *
- * @throws ApiError 2000 where there is none; another customer's order is told apart from none by nothing
+ * @throws ApiError 2000 if there is none; another customer's order looks the same as none
  */
 export async function readOrder(
   { findOrder }: Pick<Dependencies, 'findOrder'>,
@@ -30,7 +29,18 @@ export async function readOrder(
   orderId: string,
 ): Promise<OrderRecord> {
   const order = isOrderId(orderId) ? await findOrder(orderId) : undefined;
-  if (order === undefined || order.customerId !== customerId) throw noSuchOrder(orderId);
+  if (order === undefined || order.customerId !== customerId) throw noSuchOrder(orderId, 'customer');
+  return order;
+}
+
+/**
+ * Reads an order for the shop's own people, whoever its customer is.
+ *
+ * @throws ApiError 2000 if there is none
+ */
+export async function readAnyOrder({ findOrder }: Pick<Dependencies, 'findOrder'>, orderId: string) {
+  const order = isOrderId(orderId) ? await findOrder(orderId) : undefined;
+  if (order === undefined) throw noSuchOrder(orderId, 'operator');
   return order;
 }
 

@@ -46,7 +46,7 @@ describe('what errors become', () => {
   });
 
   it('shows a stranger their id short and harmless', () => {
-    expect(noSuchOrder(`a\r\nb<"é${'x'.repeat(100)}`).message).toMatch(
+    expect(noSuchOrder(`a\r\nb<"é${'x'.repeat(100)}`, 'customer').message).toMatch(
       /^There is no order [\x20-\x7e]{1,60} of this customer$/,
     );
   });

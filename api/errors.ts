@@ -17,23 +17,26 @@ const errorKinds = {
   notCancellable: { errorCode: 2001, statusCode: 409 },
   keyReused: { errorCode: 2002, statusCode: 422 },
   notRefundable: { errorCode: 2004, statusCode: 409 },
+  notReleasable: { errorCode: 2005, statusCode: 409 },
   outOfStock: { errorCode: 3000, statusCode: 409 },
   unknownItem: { errorCode: 3001, statusCode: 422 },
   internal: { errorCode: 5000, statusCode: 500 },
   unavailable: { errorCode: 5001, statusCode: 503 },
+  /** An order that has not ended has no workflow to ask. To a client it is away; an operator is told of the doctor. */
+  noWorkflow: { errorCode: 5001, statusCode: 503 },
 } as const;
 
 type ErrorKind = keyof typeof errorKinds;
 type ErrorData = Readonly<Record<string, unknown>>;
 
-/** What the client is told instead of what it asked for. The message names the field or the order, and the mend. */
+/** What the client is told instead of what it asked for. The message names the field or the order, and the fix. */
 export class ApiError extends Error {
   override readonly name = 'ApiError';
   readonly kind: ErrorKind;
   readonly errorCode: number;
   readonly statusCode: number;
   readonly data: ErrorData | null;
-  /** The order's own trace, where the answer is about an order that exists; otherwise the request's is told. */
+  /** The order's own trace, if the answer is about an order that exists; otherwise the request's is told. */
   readonly traceId: string | undefined;
 
   constructor(
@@ -48,12 +51,13 @@ export class ApiError extends Error {
     this.traceId = details.traceId;
   }
 
-  toEnvelope(): Envelope<ErrorData | null> {
+  /** @param requestTraceId told unless the answer is about an order that has a trace of its own */
+  toEnvelope(requestTraceId = currentTraceId()): Envelope<ErrorData | null> {
     return {
       data: this.data,
       errorCode: this.errorCode,
       message: this.message,
-      traceID: this.traceId ?? currentTraceId(),
+      traceID: this.traceId ?? requestTraceId,
     };
   }
 }
@@ -69,8 +73,10 @@ export function invalidRequest(fields: readonly FieldProblem[], traceId?: string
   });
 }
 
-export function noSuchOrder(orderId: string): ApiError {
-  return new ApiError('noSuchOrder', `There is no order ${printable(orderId)} of this customer`);
+/** @param asker a customer is not told whether somebody else has such an order */
+export function noSuchOrder(orderId: string, asker: 'customer' | 'operator'): ApiError {
+  const whose = asker === 'customer' ? ' of this customer' : '';
+  return new ApiError('noSuchOrder', `There is no order ${printable(orderId)}${whose}`);
 }
 
 /** The answer to a create whose order was refused. A refused order never existed, so it has no id to tell. */

@@ -12,7 +12,7 @@ import {
 import type { Logger } from '../platform/logger.ts';
 import { addRequestMetrics, type Metrics } from '../platform/metrics.ts';
 import { addHealthRoutes, type ReadinessChecks } from '../platform/operations-server.ts';
-import { recordSpanError } from '../platform/spans.ts';
+import { recordSpanError, traceIdOf } from '../platform/spans.ts';
 import { ApiError, invalidRequest, toApiError } from './errors.ts';
 
 /** A request that takes longer to arrive is cut off, so that slow senders cannot hold all connections. */
@@ -45,15 +45,15 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
     requestTimeout: RECEIVE_TIMEOUT_MS,
     trustProxy: options.trustedProxies.length === 0 ? false : [...options.trustedProxies],
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
-    frameworkErrors: (error, _request, reply) => {
-      void sendError(toApiError(error), reply);
+    frameworkErrors: (error, request, reply) => {
+      void sendError(toApiError(error), request, reply);
     },
     clientErrorHandler: answerBrokenHttp,
   });
   app.setErrorHandler((error, request, reply) => {
     const apiError = toApiError(error, options.bodyLimitBytes);
     logFailure(request, apiError);
-    return sendError(apiError, reply);
+    return sendError(apiError, request, reply);
   });
 
   await app.register(fastifyHelmet, {
@@ -67,7 +67,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
   await app.register(fastifyRateLimit, { max: options.requestsPerMinute, timeWindow: '1 minute' });
   app.setNotFoundHandler({ preHandler: app.rateLimit() }, (request, reply) => {
     const error = new ApiError('noSuchRoute', `There is no route ${request.method} ${request.url.split('?', 1)[0]}`);
-    return sendError(error, reply);
+    return sendError(error, request, reply);
   });
   addRequestMetrics(app, options.metrics);
   app.addHook('onResponse', (request, reply, done) => {
@@ -112,7 +112,7 @@ function jsonProblem(text: string): string | undefined {
   }
 }
 
-/** Writes to the log what is ours to mend, and leaves what the client did wrong to the client. */
+/** Writes to the log what is ours to fix, and leaves what the client did wrong to the client. */
 export function logFailure(request: FastifyRequest, error: ApiError): void {
   if (error.statusCode < 500) return;
   recordSpanError(error.cause ?? error);
@@ -128,8 +128,8 @@ export function logFailure(request: FastifyRequest, error: ApiError): void {
   );
 }
 
-function sendError(error: ApiError, reply: FastifyReply): FastifyReply {
-  return reply.code(error.statusCode).send(error.toEnvelope());
+function sendError(error: ApiError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  return reply.code(error.statusCode).send(error.toEnvelope(traceIdOf(request)));
 }
 
 /** What is no HTTP at all reaches no route, and is answered in the same words. */

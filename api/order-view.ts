@@ -1,8 +1,32 @@
 import type { OrderView } from './schemas.ts';
 import type { OrderRecord } from '../database/orders.ts';
 
-/** Gives of an order what its customer may see. */
-export function toOrderView(order: OrderRecord): OrderView {
+/**
+ * Entries that are the shop's business, as all of a dispute is. They would worry a customer, or tell a thief what is known
+ * of the card.
+ */
+const SHOP_EVENTS: ReadonlySet<string> = new Set([
+  'payment.ignored',
+  'payment.disputed',
+  'payment.fraud_warning',
+  'payment.in_review',
+  'payment.reviewed',
+  'fulfillment.held',
+  'fulfillment.released',
+  'refund.failed',
+]);
+
+/** Returns the entries of a timeline that its customer may see. */
+export function timelineForCustomer({ timeline }: OrderRecord): OrderRecord['timeline'] {
+  return timeline.filter(({ event }) => !SHOP_EVENTS.has(event) && !event.startsWith('dispute.'));
+}
+
+/**
+ * Returns what may be seen of an order.
+ *
+ * @param timeline the entries to show; those for the customer, if left out
+ */
+export function toOrderView(order: OrderRecord, timeline = timelineForCustomer(order)): OrderView {
   return {
     order_id: order.orderId,
     customer_id: order.customerId,
@@ -19,6 +43,6 @@ export function toOrderView(order: OrderRecord): OrderView {
     tracking_number: order.trackingNumber,
     created_at: order.createdAt.toISOString(),
     updated_at: order.updatedAt.toISOString(),
-    timeline: order.timeline.map(({ at, status, event, detail }) => ({ at: at.toISOString(), status, event, detail })),
+    timeline: timeline.map(({ at, status, event, detail }) => ({ at: at.toISOString(), status, event, detail })),
   };
 }

@@ -13,7 +13,8 @@ import type { ReadinessChecks } from '../platform/operations-server.ts';
 import { addRequestTracing } from '../platform/spans.ts';
 import type { Dependencies } from './dependencies.ts';
 import { createHttpServer, takeOnlyJson } from './http-server.ts';
-import { createOrderLifecycle } from './order-lifecycle.ts';
+import { orderPolicy, type PolicyConfig } from './order-policy.ts';
+import { createOrderWorkflowClient } from './order-workflow-client.ts';
 import { cancelOrderRoute } from './routes/cancel-order.ts';
 import { createOrderRoute } from './routes/create-order.ts';
 import { type OperatorOptions, operatorRoutes } from './routes/operator.ts';
@@ -23,17 +24,8 @@ import { paymentPages } from './pages/routes.ts';
 const BODY_LIMIT_BYTES = 64 * 1024;
 
 type Options = {
-  readonly config: Pick<
-    Config,
-    | 'publicUrl'
-    | 'paymentWindowMs'
-    | 'fulfillmentRetryMs'
-    | 'createTimeoutMs'
-    | 'temporal'
-    | 'trustedProxies'
-    | 'api'
-    | 'operatorToken'
-  >;
+  readonly config: PolicyConfig &
+    Pick<Config, 'publicUrl' | 'createTimeoutMs' | 'temporal' | 'trustedProxies' | 'api' | 'operatorToken'>;
   readonly client: Client;
   readonly database: Database;
   readonly checks: ReadinessChecks;
@@ -52,8 +44,7 @@ export async function createOrdersApi({
 }: Options): Promise<FastifyInstance> {
   return createOrdersApp({
     publicUrl: config.publicUrl,
-    paymentWindowMs: config.paymentWindowMs,
-    fulfillmentRetryMs: config.fulfillmentRetryMs,
+    policy: orderPolicy(config),
     findOrder: (orderId) => findOrder(database, orderId),
     ...(config.operatorToken !== undefined && {
       operator: {
@@ -61,10 +52,11 @@ export async function createOrdersApi({
         findOrderIdBy: (lookup: OrderLookup, value: string) => findOrderIdBy(database, lookup, value),
       },
     }),
-    lifecycle: createOrderLifecycle({
+    orderWorkflow: createOrderWorkflowClient({
       client,
       taskQueues: taskQueues(config.temporal.taskQueuePrefix),
       createTimeoutMs: config.createTimeoutMs,
+      stripeRetryMaxMs: config.stripeRetryMaxMs,
     }),
     checks,
     metrics,

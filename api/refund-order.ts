@@ -1,45 +1,64 @@
-import type { RefundRequest } from '../contracts/messages.ts';
-import { isOrderId } from '../domain/order-id.ts';
 import type { OrderRecord } from '../database/orders.ts';
-import type { Dependencies } from './dependencies.ts';
+import type { RefundRequest } from '../domain/order-message.ts';
+import { unreachable } from '../domain/must.ts';
+import { type Dependencies, readAnyOrder } from './dependencies.ts';
 import { ApiError } from './errors.ts';
 
 /** A paid order may be finished just while it is asked; then its row is read once more. */
 const MAX_ROUNDS = 3;
 
+export type RefundedOrder = {
+  readonly order: OrderRecord;
+  /** `refunded`: Stripe has accepted it. `refundedBefore`: nothing was changed. `underWay`: it goes on by itself. */
+  readonly outcome: 'refunded' | 'refundedBefore' | 'underWay';
+};
+
 /**
- * Refunds an order for an operator, for the route and for the command line.
+ * Refunds an order for an operator, for the route and for the command line. Asked again it changes nothing.
  *
- * @returns whether Stripe has accepted the refund; false where it is under way and goes on by itself
- * @throws ApiError 2000 for an unknown order, 2004 where nothing can be refunded, 5001 where nobody answered
+ * @throws ApiError 2000 for an unknown order, 2004 if nothing can be refunded, 5001 if nothing looks after it
  */
 export async function refundOrder(
-  { findOrder, lifecycle }: Pick<Dependencies, 'findOrder' | 'lifecycle'>,
+  dependencies: Pick<Dependencies, 'findOrder' | 'logger'> & {
+    readonly orderWorkflow: Pick<Dependencies['orderWorkflow'], 'refund'>;
+  },
   orderId: string,
   request: RefundRequest,
-): Promise<boolean> {
+): Promise<RefundedOrder> {
+  let order = await readAnyOrder(dependencies, orderId);
+  if (order.status === 'REFUNDED') return { order, outcome: 'refundedBefore' };
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
-    const order = isOrderId(orderId) ? await findOrder(orderId) : undefined;
-    if (order === undefined) throw new ApiError('noSuchOrder', 'There is no such order');
-    if (order.status === 'REFUNDED') return true;
     if (order.status !== 'PAID' && order.status !== 'FINISHED') throw notRefundable(order, `is ${order.status}`);
-    const asked = await lifecycle.refund(order, request);
-    if (asked.outcome === 'underWay') return false;
+    const asked = await dependencies.orderWorkflow.refund(order, request);
+    dependencies.logger.info({ orderId, outcome: asked.outcome }, 'Refund answered');
+    order = await readAnyOrder(dependencies, orderId);
+    if (asked.outcome === 'underWay') return { order, outcome: 'underWay' };
     if (asked.outcome === 'ended') {
-      if (asked.result.outcome === 'refunded') return true;
-      if (asked.result.outcome === 'disputed') {
-        throw notRefundable(order, 'is disputed at the bank, and Stripe refunds nothing before the bank has decided');
-      }
-      if (asked.result.outcome === 'shipped') {
-        throw notRefundable(
-          order,
-          `was shipped before it could be called off (tracking number ${asked.result.trackingNumber}); ask again to refund it all the same`,
-        );
+      const { result } = asked;
+      switch (result.outcome) {
+        case 'refunded':
+          return { order, outcome: 'refunded' };
+        case 'underWay':
+          return { order, outcome: 'underWay' };
+        case 'disputed':
+          throw notRefundable(order, 'is disputed at the bank, and Stripe refunds nothing before the bank has decided');
+        case 'shipped':
+          throw notRefundable(
+            order,
+            `was shipped before it could be called off (tracking number ${result.trackingNumber}); ask again to refund it all the same`,
+          );
+        case 'notRefundable':
+          throw notRefundable(order, `is ${result.status}`);
+        default:
+          return unreachable(result);
       }
     }
+    // The order's workflow ended while it was asked: its row says how.
+    if (order.status === 'REFUNDED') return { order, outcome: 'refunded' };
   }
-  throw new ApiError('unavailable', `Order ${orderId} could not be refunded for the moment; try again soon`, {
-    data: { order_id: orderId },
+  throw new ApiError('noWorkflow', `Order ${orderId} could not be refunded for the moment; try again soon`, {
+    data: { order_id: orderId, status: order.status },
+    traceId: order.traceId,
   });
 }
 

@@ -62,8 +62,8 @@ function objectProblem(issue: { readonly code?: string | undefined; readonly key
   return issue.code === 'invalid_type' ? 'must be a JSON object' : undefined;
 }
 
-/** Nothing has to be said to cancel an order; what is said is refused rather than ignored. */
-export const cancelOrderSchema = z.strictObject({}, { error: objectProblem }).nullish();
+/** Nothing has to be said to a route that takes no body; what is said is refused rather than ignored. */
+export const emptyBodySchema = z.strictObject({}, { error: objectProblem }).nullish();
 
 export const idempotencyKeySchema = asciiText(255)
   .optional()
@@ -105,6 +105,9 @@ export type OrderView = z.output<typeof orderSchema>;
 
 /** An order as the shop's people see it, with what finds it at Stripe, in Temporal and in Zipkin. */
 export const operatorOrderSchema = orderSchema.extend({
+  kept_amount_minor: z
+    .int()
+    .describe('What the shop has of the payment, in minor units: charged, less refunded, less lost in disputes.'),
   checkout_session_id: z.string().nullable(),
   payment_intent_id: z.string().nullable(),
   workflow_id: z.string(),
@@ -129,16 +132,29 @@ export function asSentence(text: string): string {
   return /[.!?]$/.test(text) ? text : `${text}.`;
 }
 
+/** What a customer reads if nobody says more. */
+export const DEFAULT_CANCEL_REASON = 'The shop cancelled the order.';
+export const DEFAULT_REFUND_REASON = 'The shop refunded the order.';
+
+function reasonSchema(otherwise: string) {
+  return z
+    .string()
+    .min(1)
+    .max(200)
+    .default(otherwise)
+    .transform(asSentence)
+    .describe("A sentence for the order's timeline, which its customer reads.");
+}
+
+export const operatorCancelSchema = z
+  .strictObject({ reason: reasonSchema(DEFAULT_CANCEL_REASON) }, { error: objectProblem })
+  .nullish()
+  .transform((body) => body ?? { reason: DEFAULT_CANCEL_REASON });
+
 export const refundOrderSchema = z.strictObject(
   {
     restock: z.boolean().describe('Whether the goods go back into stock.'),
-    reason: z
-      .string()
-      .min(1)
-      .max(200)
-      .default('The shop refunded the order.')
-      .transform(asSentence)
-      .describe("A sentence for the order's timeline, which its customer reads."),
+    reason: reasonSchema(DEFAULT_REFUND_REASON),
   },
   { error: objectProblem },
 );
@@ -147,11 +163,11 @@ export const refundOrderSchema = z.strictObject(
 export function envelopeSchema<T extends z.ZodType>(data: T) {
   return z.object({
     data,
-    errorCode: z.int().describe('0 where all went well.'),
+    errorCode: z.int().describe('0 if all went well.'),
     message: z.string(),
     traceID: z.string().describe("The OpenTelemetry trace; an order's own trace stays with it."),
   });
 }
 
-/** The answer to what could not be done: `data` is null, or what helps to mend it. */
+/** The answer to what could not be done: `data` is null, or what helps to fix it. */
 export const errorSchema = envelopeSchema(z.record(z.string(), z.unknown()).nullable());

@@ -1,3 +1,4 @@
+import { createStripe } from '../platform/stripe.ts';
 import { serve } from './serve.ts';
 import { createWebhookReceiver } from './webhook.ts';
 
@@ -6,5 +7,5 @@ await serve({
   port: (config) => config.webhook.port,
   portSetting: 'WEBHOOK_PORT',
   operationsPort: 8311,
-  create: createWebhookReceiver,
+  create: (parts) => createWebhookReceiver({ ...parts, stripe: createStripe(parts.config.stripe) }),
 });

@@ -11,17 +11,21 @@ import { addRequestTracing, annotateSpan, joinTrace } from '../platform/spans.ts
 import { success } from './envelope.ts';
 import { ApiError } from './errors.ts';
 import { createHttpServer } from './http-server.ts';
-import { createEventDelivery, type Delivery } from './webhook/delivery.ts';
+import { createEventDelivery } from './webhook/delivery.ts';
+import { createOrderFinder } from './webhook/order-of-event.ts';
+import { isHandled, namesOf, readReceivedEvent, type ReceivedEvent, traceparentOf } from './webhook/received-event.ts';
 import { verifyStripeSignature } from './webhook/signature.ts';
-import { type EventForOrder, parseStripeEvent, type ReceivedEvent } from './webhook/stripe-event.ts';
+import { createStripeReader, type StripeReads } from './webhook/stripe-reader.ts';
+import { createEventTaker, type Taken } from './webhook/take-event.ts';
 
 /** Stripe's events are a few kilobytes; the largest that its documentation shows are far below this. */
 const BODY_LIMIT_BYTES = 1024 * 1024;
 
 type Options = {
-  readonly config: Pick<Config, 'temporal' | 'trustedProxies' | 'webhook' | 'stripe'>;
+  readonly config: Pick<Config, 'temporal' | 'trustedProxies' | 'webhook' | 'stripe' | 'stripeRetryMaxMs'>;
   readonly client: Client;
   readonly database: Database;
+  readonly stripe: StripeReads;
   readonly checks: ReadinessChecks;
   readonly metrics?: Metrics;
   readonly logger: Logger;
@@ -32,6 +36,7 @@ export async function createWebhookReceiver({
   config,
   client,
   database,
+  stripe,
   checks,
   metrics = createMetrics(),
   logger,
@@ -41,8 +46,10 @@ export async function createWebhookReceiver({
       client,
       taskQueues: taskQueues(config.temporal.taskQueuePrefix),
       findOrder: (orderId) => findOrder(database, orderId),
-      findOrderIdByPaymentIntent: (paymentIntentId) => findOrderIdBy(database, 'paymentIntentId', paymentIntentId),
+      stripeRetryMaxMs: config.stripeRetryMaxMs,
     }),
+    findOrderIdByPaymentIntent: (paymentIntentId) => findOrderIdBy(database, 'paymentIntentId', paymentIntentId),
+    stripe,
     endpointSecrets: config.stripe.endpointSecrets,
     livemode: config.stripe.livemode,
     checks,
@@ -55,7 +62,9 @@ export async function createWebhookReceiver({
 
 /** The same with its parts given, so that it can be tried without a server. */
 export async function createWebhookApp(options: {
-  readonly deliver: (event: EventForOrder) => Promise<Delivery>;
+  readonly deliver: ReturnType<typeof createEventDelivery>;
+  readonly findOrderIdByPaymentIntent: (paymentIntentId: string) => Promise<string | undefined>;
+  readonly stripe: StripeReads;
   readonly endpointSecrets: readonly string[];
   readonly livemode: boolean;
   readonly checks: ReadinessChecks;
@@ -64,6 +73,11 @@ export async function createWebhookApp(options: {
   readonly metrics: Metrics;
   readonly logger: Logger;
 }): Promise<FastifyInstance> {
+  const { deliver, findOrderIdByPaymentIntent, endpointSecrets, livemode, metrics, logger } = options;
+  const reader = createStripeReader(options.stripe);
+  const orderOf = createOrderFinder({ findOrderIdByPaymentIntent, reader });
+  const takeEvent = createEventTaker({ livemode, orderOf, reader, deliver });
+
   const app = await createHttpServer({ ...options, bodyLimitBytes: BODY_LIMIT_BYTES });
   addRequestTracing(app, { parent: 'later' });
   app.removeAllContentTypeParsers();
@@ -71,61 +85,56 @@ export async function createWebhookApp(options: {
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
 
   app.post('/webhook', async (request) => {
-    const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
-    const signature = request.headers['stripe-signature'];
-    const payload = verifyStripeSignature(body, signature?.toString(), options.endpointSecrets, Date.now());
-    const received = parseStripeEvent(payload);
-    return joinTrace(request, received.forOrder?.traceparent, async () => {
-      const delivery = await take(received);
-      report(request, received, delivery);
-      options.metrics.stripeEventTaken(received.forOrder === undefined ? 'other' : received.type, delivery.outcome);
-      return success({ received: true, outcome: delivery.outcome });
+    const payload = verify(request);
+    const received = readReceivedEvent(payload);
+    return joinTrace(request, received && traceparentOf(received), async () => {
+      const { outcome } = received === undefined ? takeUnread(payload) : await take(received);
+      metrics.stripeEventTaken(received !== undefined && isHandled(received) ? received.type : 'other', outcome);
+      return success({ received: true, outcome });
     });
   });
 
-  async function take(
-    received: ReceivedEvent,
-  ): Promise<Delivery | { outcome: 'otherMode' | 'otherAccount' | 'notHandled' }> {
-    // The test and the live mode of one account may send to the same address.
-    if (received.livemode !== options.livemode) return { outcome: 'otherMode' };
-    if (received.ofOtherAccount) return { outcome: 'otherAccount' };
-    if (received.forOrder === undefined) return { outcome: 'notHandled' };
-    const delivery = await options.deliver(received.forOrder);
-    if (delivery.outcome === 'unknownOrder' && mayBeEarly(received, Date.now())) {
-      throw new ApiError(
-        'unavailable',
-        `Stripe event ${received.eventId} (${received.type}) names a payment that no order is known to have yet; send it again later`,
-      );
+  function verify(request: FastifyRequest): unknown {
+    const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
+    const header = request.headers['stripe-signature']?.toString();
+    try {
+      return verifyStripeSignature(body, header, endpointSecrets, Date.now());
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      // Nothing of the body is believed, so there is no event to name.
+      logger.warn({ bytes: body.length, remoteAddress: request.ip }, `Stripe event refused. ${error.message}`);
+      throw error;
     }
-    return delivery;
+  }
+
+  /** A thin event, or something else that Stripe signed and that holds no object. */
+  function takeUnread(payload: unknown): Taken {
+    logger.warn(
+      namesOf(payload),
+      'Stripe sent an event without its object: the endpoint at Stripe is set to thin payloads. Make one with snapshot payloads, and delete this one; with `stripe listen`, add --all-snapshot',
+    );
+    return { outcome: 'notHandled' };
+  }
+
+  async function take(received: ReceivedEvent): Promise<Taken> {
+    const { eventId, type } = received;
+    try {
+      const taken = await takeEvent(received, logger);
+      const { outcome, orderId } = taken;
+      if (orderId !== undefined) annotateSpan({ 'order.id': orderId });
+      const level = MISPLACED.has(outcome) ? 'warn' : QUIET.has(outcome) ? 'debug' : 'info';
+      logger[level]({ eventId, type, outcome, orderId }, `Stripe event ${outcome}`);
+      return taken;
+    } catch (error) {
+      // The reason has a line of its own.
+      logger.warn({ eventId, type }, 'Stripe event not taken; Stripe sends it again');
+      throw error;
+    }
   }
   return app;
 }
 
-/** An order's row knows its payment once it is PAID; this leaves time for workers that were away. */
-const EARLY_FOR_MS = 3_600_000;
-
-/**
- * Whether an event may have overtaken the payment that it is about. A dispute or a failed refund names nothing but the
- * payment, and to take it as nobody's would lose it; Stripe sends again what is not taken.
- */
-function mayBeEarly({ forOrder, createdMs }: ReceivedEvent, nowMs: number): boolean {
-  const { kind, paymentIntentId } = forOrder?.event ?? {};
-  const namesPayment = (kind === 'dispute' || kind === 'refundFailed') && typeof paymentIntentId === 'string';
-  return namesPayment && forOrder?.orderId === undefined && nowMs - createdMs < EARLY_FOR_MS;
-}
-
 /** Events that no order acts on are the most; they are worth a line only to who looks for them. */
-const QUIET_OUTCOMES: ReadonlySet<string> = new Set(['notHandled', 'settled']);
-const NOT_OURS: ReadonlySet<string> = new Set(['otherMode', 'otherAccount', 'unknownOrder']);
-
-function report(
-  request: FastifyRequest,
-  { eventId, type }: ReceivedEvent,
-  delivery: { readonly outcome: string; readonly orderId?: string | undefined },
-): void {
-  const { outcome, orderId } = delivery;
-  if (orderId !== undefined) annotateSpan({ 'order.id': orderId });
-  const level = NOT_OURS.has(outcome) ? 'warn' : QUIET_OUTCOMES.has(outcome) ? 'debug' : 'info';
-  request.log[level]({ eventId, type, outcome, orderId }, `Stripe event ${outcome}`);
-}
+const QUIET: ReadonlySet<string> = new Set(['notHandled', 'settled']);
+/** They should not be sent here at all. */
+const MISPLACED: ReadonlySet<string> = new Set(['otherMode', 'otherAccount']);

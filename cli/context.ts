@@ -1,9 +1,9 @@
 import { Client, type Connection } from '@temporalio/client';
 import type { Stripe } from 'stripe';
-import { createOrderLifecycle, type OrderLifecycle } from '../api/order-lifecycle.ts';
+import { createOrderWorkflowClient, type OrderWorkflowClient } from '../api/order-workflow-client.ts';
 import { taskQueues } from '../contracts/messages.ts';
 import { createDatabase, type Database } from '../database/database.ts';
-import { createLogger } from '../platform/logger.ts';
+import { createLogger, type Logger } from '../platform/logger.ts';
 import { createStripe } from '../platform/stripe.ts';
 import { connectTemporal } from '../platform/temporal.ts';
 import { CliError, exitCodes } from './errors.ts';
@@ -17,9 +17,11 @@ export type Context = {
   readonly settings: CliSettings;
   readonly database: Database;
   readonly stripe: Stripe;
-  /** @throws CliError where Temporal does not answer */
+  readonly logger: Logger;
+  /** @throws CliError if Temporal does not answer */
   readonly temporal: () => Promise<Client>;
-  readonly lifecycle: () => Promise<OrderLifecycle>;
+  /** Connects with the first call. @throws CliError if Temporal does not answer */
+  readonly orderWorkflow: Pick<OrderWorkflowClient, 'cancel' | 'refund' | 'release'>;
   readonly close: () => Promise<void>;
 };
 
@@ -43,17 +45,26 @@ export function createContext(settings: CliSettings): Context {
     }
   }
 
+  async function orderWorkflow(): Promise<OrderWorkflowClient> {
+    return createOrderWorkflowClient({
+      client: await temporal(),
+      taskQueues: taskQueues(config.temporal.taskQueuePrefix),
+      createTimeoutMs: config.createTimeoutMs,
+      stripeRetryMaxMs: config.stripeRetryMaxMs,
+    });
+  }
+
   return {
     settings,
     database,
     stripe: createStripe(config.stripe),
+    logger,
     temporal,
-    lifecycle: async () =>
-      createOrderLifecycle({
-        client: await temporal(),
-        taskQueues: taskQueues(config.temporal.taskQueuePrefix),
-        createTimeoutMs: config.createTimeoutMs,
-      }),
+    orderWorkflow: {
+      cancel: async (orderId, request) => (await orderWorkflow()).cancel(orderId, request),
+      refund: async (order, request) => (await orderWorkflow()).refund(order, request),
+      release: async (orderId) => (await orderWorkflow()).release(orderId),
+    },
     close: async () => {
       await database.end();
       const connection = await connecting?.catch(() => undefined);

@@ -27,26 +27,45 @@ export class CliError extends Error {
   }
 }
 
-/** The API's stable codes that are about the order and not about us. */
-const NO_SUCH_ORDER = 2000;
-const UNAVAILABLE = 5001;
-
-/** Turns whatever was thrown into what the person is told; undefined where it is a fault of ours. */
+/** Turns whatever was thrown into what the person is told; undefined if it is a fault of ours. */
 export function toCliError(error: unknown): CliError | undefined {
   if (error instanceof CliError) return error;
   if (error instanceof ConfigError || error instanceof TemporalRefusedError) {
     return new CliError(exitCodes.usage, error.message, { cause: error });
   }
-  if (error instanceof ApiError) {
-    const code = error.errorCode === NO_SUCH_ORDER ? exitCodes.notFound : exitCodes.refused;
-    return new CliError(error.errorCode === UNAVAILABLE ? exitCodes.away : code, error.message, { cause: error });
-  }
+  if (error instanceof ApiError) return ofUseCase(error);
   if (isAway(error)) {
     return new CliError(exitCodes.away, `${awayOf(error)}. \`npm run cli -- doctor\` tells what is wrong.`, {
       cause: error,
     });
   }
   return undefined;
+}
+
+/** What the API and the commands share answers in the API's words; an operator is told what to do next as well. */
+function ofUseCase(error: ApiError): CliError {
+  const { kind, message, data } = error;
+  const [orderId, status] = [String(data?.['order_id']), String(data?.['status'])];
+  const told = (exitCode: ExitCode, text: string) => new CliError(exitCode, text, { cause: error });
+  switch (kind) {
+    case 'noSuchOrder':
+      return told(exitCodes.notFound, `${message}.`);
+    case 'unavailable':
+      return told(exitCodes.away, message);
+    case 'noWorkflow':
+      return told(
+        exitCodes.refused,
+        `Order ${orderId} is ${status}, but no workflow runs for it. \`npm run cli -- doctor\` shows such orders, and with --repair ends them safely.`,
+      );
+    case 'notCancellable': {
+      if (status !== 'PAID' && status !== 'FINISHED') return told(exitCodes.refused, message);
+      // The goods of a paid order are still here; those of a finished one have left.
+      const restock = status === 'PAID' ? ' --restock' : '';
+      return told(exitCodes.refused, `${message}. To refund it: npm run cli -- order refund ${orderId}${restock}`);
+    }
+    default:
+      return told(exitCodes.refused, message);
+  }
 }
 
 function awayOf(error: unknown): string {

@@ -1,8 +1,10 @@
 import { listOrders, type OrderFilter } from '../database/order-list.ts';
 import { findOrder, type OrderRecord } from '../database/orders.ts';
 import { formatMoney } from '../domain/money.ts';
-import { isTerminal } from '../domain/order-status.ts';
+import type { RefundRequest } from '../domain/order-message.ts';
+import { cancelOrder } from '../api/cancel-order.ts';
 import { refundOrder } from '../api/refund-order.ts';
+import { releaseOrder } from '../api/release-order.ts';
 import type { Context } from './context.ts';
 import { CliError, exitCodes } from './errors.ts';
 import { describeOrder, type Links } from './order-text.ts';
@@ -48,64 +50,44 @@ export async function showOrders({ database }: Context, filter: OrderFilter): Pr
 
 /**
  * Cancels an order as an operator: its Checkout Session is closed, its stock comes back, and a payment that
- * comes meanwhile is given back.
+ * comes meanwhile is refunded.
  */
-export async function cancelOrder(context: Context, orderId: string, reason: string): Promise<CommandResult> {
-  const order = await requireOrder(context, orderId);
-  if (isTerminal(order.status)) return cancelled(order);
-  const lifecycle = await context.lifecycle();
-  const asked = await lifecycle.cancel(orderId, { by: 'operator', reason });
-  const after = await requireOrder(context, orderId);
-  if (asked.outcome === 'underWay') {
-    return {
-      data: { orderId, status: after.status, done: false },
-      text: `Order ${orderId} has taken the request and is being cancelled. \`order show ${orderId}\` tells how it ends.`,
-    };
-  }
-  // The row is written before the workflow answers, so it has the last word.
-  if (isTerminal(after.status)) return cancelled(after);
-  if (asked.outcome === 'refused') throw new CliError(exitCodes.refused, `${asked.why}. ${refundHint(after)}`);
-  throw new CliError(
-    exitCodes.refused,
-    `Order ${orderId} is ${after.status}, but no workflow runs for it. \`npm run cli -- doctor\` shows such orders, and with --repair ends them safely.`,
-  );
-}
-
-function cancelled(order: OrderRecord): CommandResult {
-  const { orderId, status } = order;
-  if (order.timeline.some((entry) => entry.status === 'FINISHED')) {
-    throw new CliError(exitCodes.refused, `Order ${orderId} is ${status} and can't be cancelled. ${refundHint(order)}`);
-  }
-  return { data: { orderId, status, done: true }, text: `Order ${orderId} is ${status}.` };
-}
-
-function refundHint({ orderId, status }: OrderRecord): string {
-  if (status !== 'PAID' && status !== 'FINISHED') return '';
-  // The goods of a paid order are still here; those of a finished one have left.
-  const restock = status === 'PAID' ? ' --restock' : '';
-  return `To give the money back: npm run cli -- order refund ${orderId}${restock}`;
-}
-
-/** Gives the money of an order back, and its goods into stock where that is asked for. */
-export async function refund(
-  context: Context,
-  orderId: string,
-  request: { readonly restock: boolean; readonly reason: string },
-): Promise<CommandResult> {
-  const before = await requireOrder(context, orderId);
-  const findOrderNow = (id: string) => findOrder(context.database, id);
-  const done = await refundOrder({ findOrder: findOrderNow, lifecycle: await context.lifecycle() }, orderId, request);
-  const { status } = await requireOrder(context, orderId);
-  const total = formatMoney({ amountMinor: before.totalAmountMinor, currency: before.currency });
-  if (before.status === 'REFUNDED') {
-    return { data: { orderId, status, done }, text: `Order ${orderId} was refunded before; nothing was changed.` };
-  }
+export async function cancel(context: Context, orderId: string, reason: string): Promise<CommandResult> {
+  const { order, ended } = await cancelOrder(useCaseOf(context), orderId, { by: 'operator', reason });
+  const { status } = order;
   return {
-    data: { orderId, status, done },
-    text: done
-      ? `Order ${orderId} is ${status}: Stripe has accepted the refund of ${total}${request.restock ? ', and the goods are back in stock' : ''}.`
-      : `The refund of order ${orderId} is under way and goes on by itself. \`order show ${orderId}\` tells how it ends.`,
+    data: { orderId, status, done: ended },
+    text: ended
+      ? `Order ${orderId} is ${status}.`
+      : `Order ${orderId} has taken the request and is being cancelled. \`order show ${orderId}\` tells how it ends.`,
   };
+}
+
+/** Refunds an order, and puts its goods back into stock if that is asked for. */
+export async function refund(context: Context, orderId: string, request: RefundRequest): Promise<CommandResult> {
+  const { order, outcome } = await refundOrder(useCaseOf(context), orderId, request);
+  const { status, totalAmountMinor: amountMinor, currency } = order;
+  const restocked = request.restock ? ', and the goods are back in stock' : '';
+  const text = {
+    refunded: `Order ${orderId} is ${status}: Stripe has accepted the refund of ${formatMoney({ amountMinor, currency })}${restocked}.`,
+    refundedBefore: `Order ${orderId} was refunded before; nothing was changed.`,
+    underWay: `The refund of order ${orderId} is under way and goes on by itself. \`order show ${orderId}\` tells how it ends.`,
+  }[outcome];
+  return { data: { orderId, status, done: outcome !== 'underWay' }, text };
+}
+
+/** Has a paid order shipped although its payment is in doubt. */
+export async function release(context: Context, orderId: string): Promise<CommandResult> {
+  const { status } = await releaseOrder(useCaseOf(context), orderId);
+  return {
+    data: { orderId, status },
+    text: `Order ${orderId} is released: it is shipped although its payment is in doubt. \`order show ${orderId}\` tells how it goes on.`,
+  };
+}
+
+/** What the API's use cases work with, of what commands have. */
+function useCaseOf({ database, orderWorkflow, logger }: Context) {
+  return { findOrder: (orderId: string) => findOrder(database, orderId), orderWorkflow, logger };
 }
 
 async function requireOrder({ database }: Context, orderId: string): Promise<OrderRecord> {

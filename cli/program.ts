@@ -1,11 +1,11 @@
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
-import { asSentence } from '../api/schemas.ts';
+import { asSentence, DEFAULT_CANCEL_REASON, DEFAULT_REFUND_REASON } from '../api/schemas.ts';
 import { isOrderId } from '../domain/order-id.ts';
 import { orderStatuses, type OrderStatus } from '../domain/order-status.ts';
 import type { Context } from './context.ts';
 import { runDoctor } from './doctor/doctor.ts';
 import { type ExitCode, exitCodes } from './errors.ts';
-import { cancelOrder, refund, showOrder, showOrders } from './orders.ts';
+import { cancel, refund, release, showOrder, showOrders } from './orders.ts';
 import { type CommandResult, runCommand } from './run-command.ts';
 import { addStock, showStock } from './stock.ts';
 
@@ -39,7 +39,7 @@ export function createProgram(onExit: (code: ExitCode) => void): Command {
   const command = (parent: Command, name: string, description: string): Command =>
     parent.command(name).description(description).option('--json', 'print JSON for programs');
 
-  const order = program.command('order').description('Show, list, cancel and refund orders.');
+  const order = program.command('order').description('Show, list, cancel, refund and release orders.');
   command(order, 'show', 'Show an order with its timeline, and links for operators.')
     .addArgument(orderIdArgument())
     .action((orderId: string, options: Json) => execute(options, (context) => showOrder(context, orderId)));
@@ -53,20 +53,27 @@ export function createProgram(onExit: (code: ExitCode) => void): Command {
   command(
     order,
     'cancel',
-    'Cancel an order that is not paid: its payment link is closed, its stock comes back, and a payment that comes meanwhile is given back.',
+    'Cancel an order that is not paid: its payment link is closed, its stock comes back, and a payment that comes meanwhile is refunded.',
   )
     .addArgument(orderIdArgument())
-    .option('--reason <sentence>', 'why, as the customer reads it', asSentence, 'The shop cancelled the order.')
+    .option('--reason <sentence>', 'why, as the customer reads it', asSentence, DEFAULT_CANCEL_REASON)
     .action((orderId: string, options: Json & { reason: string }) =>
-      execute(options, (context) => cancelOrder(context, orderId, options.reason)),
+      execute(options, (context) => cancel(context, orderId, options.reason)),
     );
-  command(order, 'refund', 'Give the money of a paid or finished order back in full. Asked twice, it is done once.')
+  command(order, 'refund', 'Refund a paid or finished order in full. Asked twice, it is done once.')
     .addArgument(orderIdArgument())
     .option('--restock', 'the goods go back into stock', false)
-    .option('--reason <sentence>', 'why, as the customer reads it', asSentence, 'The shop refunded the order.')
+    .option('--reason <sentence>', 'why, as the customer reads it', asSentence, DEFAULT_REFUND_REASON)
     .action((orderId: string, options: Json & { restock: boolean; reason: string }) =>
       execute(options, (context) => refund(context, orderId, { restock: options.restock, reason: options.reason })),
     );
+  command(
+    order,
+    'release',
+    'Ship a paid order although its payment is in doubt: disputed, in review, or suspected of fraud. The risk is the shop’s.',
+  )
+    .addArgument(orderIdArgument())
+    .action((orderId: string, options: Json) => execute(options, (context) => release(context, orderId)));
 
   const stock = program.command('stock').description('List stock, and add what has come in.');
   command(stock, 'list', 'List all items with what is available and what orders hold.').action((options: Json) =>

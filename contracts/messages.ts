@@ -4,8 +4,10 @@
  * and no bigint. No zod: this file is part of the workflow bundle.
  */
 import type { OrderLine, RequestedLine } from '../domain/order-lines.ts';
+import type { Doubt, WayBack } from '../domain/charge.ts';
+import type { RefundRequest } from '../domain/order-message.ts';
 import type { OrderStatus } from '../domain/order-status.ts';
-import type { CheckoutSession } from '../domain/payment.ts';
+import type { StripeEvent } from '../domain/stripe-event.ts';
 
 /** Workflow types, as Temporal's Web UI shows them. */
 export const ORDER_LIFECYCLE = 'orderLifecycle';
@@ -22,6 +24,10 @@ export const CANCEL_UPDATE_ID = 'cancel';
 export const STRIPE_EVENT_SIGNAL = 'stripeEvent';
 /** An operator's wish to refund an order that is paid and not finished; after its end `refundOrder` does it. */
 export const REFUND_UPDATE = 'refund';
+/** Constant, so that a refund that is asked for again finds the first one's answer. */
+export const REFUND_UPDATE_ID = 'refund';
+/** An operator's word that a paid order is shipped although its payment is in doubt. */
+export const RELEASE_UPDATE = 'release';
 /** The customer is back from Stripe. An update, since one that is refused leaves nothing in the history. */
 export const CUSTOMER_RETURNED_UPDATE = 'customerReturned';
 
@@ -48,14 +54,14 @@ export function taskQueues(prefix: string): TaskQueues {
   };
 }
 
-/** The task queues of the installation that a workflow on this orders queue belongs to. */
-export function taskQueuesBeside(ordersQueue: string): TaskQueues {
+/** Returns the task queues of the installation whose workflows run on this queue. */
+export function taskQueuesOfOrdersQueue(ordersQueue: string): TaskQueues {
   return taskQueues(ordersQueue.slice(0, -ORDERS_QUEUE.length));
 }
 
-/** The id of the workflow that handles an event of Stripe for an order that has ended. */
-export function aftercareWorkflowId(stripeEventId: string): string {
-  return `stripe-${stripeEventId}`;
+/** The id of the workflow that looks after a payment once its order is past it; one payment, one at a time. */
+export function aftercareWorkflowId(paymentIntentId: string): string {
+  return `payment-${paymentIntentId}`;
 }
 
 /** The id of the workflow that refunds an order after its end; one order is refunded once. */
@@ -81,9 +87,18 @@ export type OrderLifecycleInput = {
   readonly traceparent: string;
   readonly successUrl: string;
   readonly cancelUrl: string;
+  readonly policy: OrderPolicy;
+};
+
+/** What the shop has decided on for its orders, fixed for an order when it begins. */
+export type OrderPolicy = {
   readonly paymentWindowMs: number;
-  /** Fulfillment is asked again every few seconds for this long, and then each time that so long has passed. */
+  /** A fulfillment service that is away is asked again each time that so long has passed. */
   readonly fulfillmentRetryMs: number;
+  /** The longest pause before Stripe is asked again about a refund that it refuses, or a payment that is in doubt. */
+  readonly stripeRetryMaxMs: number;
+  /** An order whose payment is in one of these doubts is not shipped until the doubt ends or an operator releases it. */
+  readonly holdShipmentFor: readonly Doubt[];
 };
 
 export type Shortage = { readonly itemId: string; readonly wanted: number; readonly available: number };
@@ -106,19 +121,13 @@ export type CreateResult = {
   readonly refusal: Refusal | null;
 };
 
-export type CancelRequest = { readonly by: 'customer' | 'operator'; readonly reason: string };
-
-export type RefundRequest = {
-  /** Whether the goods go back into stock. */
-  readonly restock: boolean;
-  readonly reason: string;
-};
-
 /** What became of an operator's wish to refund an order. */
 export type RefundResult =
   /** Stripe has accepted the refund. */
   | { readonly outcome: 'refunded' }
-  /** The goods left before the refund; it was not made, and can be asked for now that this is known. */
+  /** Stripe has not accepted it yet; the refund is written down, and goes on until it does. */
+  | { readonly outcome: 'underWay' }
+  /** The goods left before the refund, which was not made. It can be asked for again, now that this is known. */
   | { readonly outcome: 'shipped'; readonly trackingNumber: string }
   /** Stripe refunds nothing while the bank has not decided a dispute. */
   | { readonly outcome: 'disputed' }
@@ -128,66 +137,35 @@ export type RefundResult =
 /** Starts `recoverOrder`, whose workflow id is the order id: an order never has two workflows. */
 export type RecoverOrderInput = {
   readonly orderId: string;
-  /** How often a fulfillment service that does not answer is asked again, in milliseconds. */
-  readonly fulfillmentRetryMs: number;
-};
+  readonly policy: OrderPolicy;
+} & Attempts;
 
-export type RefundOrderInput = RefundRequest & { readonly orderId: string };
+/** How often Stripe was asked for a refund before, by runs whose history had grown long. */
+type Attempts = { readonly refundAttempts?: number };
 
-/** The result of the update `cancel`: where the order ended. */
+export type RefundOrderInput = { readonly orderId: string; readonly request: RefundRequest } & Pick<
+  OrderPolicy,
+  'stripeRetryMaxMs'
+> &
+  Attempts;
+
+/** The result of the update `cancel`: where the order ended, or where it is while its refund goes on. */
 export type CancelResult = { readonly status: OrderStatus };
-
-/** The events of Stripe that an order acts on; all others are answered and counted by the webhook, and end there. */
-export const stripeEventTypes = [
-  'checkout.session.completed',
-  'checkout.session.expired',
-  'checkout.session.async_payment_succeeded',
-  'checkout.session.async_payment_failed',
-  'payment_intent.payment_failed',
-  'charge.dispute.created',
-  'charge.dispute.updated',
-  'charge.dispute.closed',
-  'charge.dispute.funds_withdrawn',
-  'charge.dispute.funds_reinstated',
-  'refund.failed',
-] as const;
-
-export type StripeEventType = (typeof stripeEventTypes)[number];
-
-/** An event of Stripe, reduced to what an order acts on. No card data, no names. */
-export type StripeEvent = {
-  readonly eventId: string;
-  readonly type: StripeEventType;
-  readonly paymentIntentId: string | null;
-} & (
-  | { readonly kind: 'session'; readonly session: CheckoutSession }
-  /** `code` is Stripe's decline code or error code, such as `insufficient_funds`. */
-  | { readonly kind: 'declined'; readonly code: string }
-  | {
-      readonly kind: 'dispute';
-      readonly disputeId: string;
-      readonly status: string;
-      readonly reason: string;
-      readonly amountMinor: number;
-      readonly currency: string;
-    }
-  | {
-      readonly kind: 'refundFailed';
-      readonly refundId: string;
-      readonly reason: string;
-      readonly amountMinor: number;
-      readonly currency: string;
-    }
-);
 
 /** How the workflow of an order ended: the order's last status, or why there never was an order. */
 export type OrderLifecycleResult =
   | { readonly status: OrderStatus }
   | { readonly status: 'REFUSED'; readonly create: CreateResult | null };
 
-export type PaymentAftercareInput = { readonly orderId: string; readonly event: StripeEvent };
+/** Starts `paymentAftercare`; more events of the same payment reach it as the signal `stripeEvent`. */
+export type PaymentAftercareInput = { readonly orderId: string; readonly event: StripeEvent } & Pick<
+  OrderPolicy,
+  'stripeRetryMaxMs'
+> &
+  Attempts;
 
-export type PaymentAftercareResult = { readonly did: 'nothing' | 'note' | 'refund' };
+/** What Stripe did with a refund: accepted it, or had nothing left to refund. */
+export type RefundPaymentResult = { readonly wayBack: WayBack };
 
 /** What the stock step gives: the order's lines with their price snapshot, or why there is no order. */
 export type HoldStockResult =
@@ -203,18 +181,34 @@ export type FulfillmentResult =
   | { readonly outcome: 'shipped'; readonly trackingNumber: string }
   | { readonly outcome: 'impossible'; readonly reason: string };
 
-/** An entry of an order's timeline, with what it changes on the order's row. */
+/** An entry of an order's timeline, with what it changes on the order's row. PostgreSQL numbers the entries. */
 export type TimelineEntry = {
   readonly orderId: string;
-  /** Counts the order's entries from 1; an entry that is written again is nothing. */
-  readonly seq: number;
-  /** The order's status once the entry is written. */
-  readonly status: OrderStatus;
+  /** What the entry comes from: one source writes one entry, however often it is asked to. */
+  readonly source: string;
   readonly event: string;
   /** For people: what happened and why. */
   readonly detail: string;
+  /** The change of status that the entry tells of. It is refused if the order is in another status than `from`. */
+  readonly transition?: { readonly from: OrderStatus; readonly to: OrderStatus };
+  /** What programs read of the entry. */
+  readonly data?: TimelineData;
+  readonly changes?: OrderChanges;
+};
+
+/** What an entry changes on the order's row; what is left out stays. */
+export type OrderChanges = {
   readonly checkoutSessionId?: string;
   readonly paymentLink?: string;
   readonly paymentIntentId?: string;
   readonly trackingNumber?: string;
+  /** What the shop has of the order's payment from now on, in minor units. */
+  readonly keptAmountMinor?: number;
 };
+
+/** The entry that a refund begins with: what was decided outlives whoever carries it out. */
+export const REFUND_REQUESTED = 'refund.requested';
+/** Where the entry comes from if the order was finished before; a decision of before stands beside it. */
+export const REFUND_REQUESTED_AFTER_THE_END = `${REFUND_REQUESTED}:FINISHED`;
+
+export type TimelineData = { readonly refund?: RefundRequest };

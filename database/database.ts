@@ -1,4 +1,4 @@
-import { type ClientBase, Pool, types } from 'pg';
+import { type ClientBase, DatabaseError, Pool, types } from 'pg';
 import { traceStatements } from '../platform/sql-tracing.ts';
 
 /** A pool of connections to PostgreSQL. Statements are named functions beside this file; nothing else sends SQL. */
@@ -51,6 +51,12 @@ export function createDatabase({ url, poolSize, name, onIdleError }: DatabaseOpt
 export async function inTransaction<T>(database: Database, run: (connection: Queryable) => Promise<T>): Promise<T> {
   const connection = await database.connect();
   let broken = false;
+  // The pool listens to idle connections alone, and an error that nobody listens to ends the process. What is under way
+  // on a connection that breaks fails by itself.
+  const onError = () => {
+    broken = true;
+  };
+  connection.on('error', onError);
   try {
     await connection.query('BEGIN');
     const result = await run(connection);
@@ -62,8 +68,14 @@ export async function inTransaction<T>(database: Database, run: (connection: Que
     });
     throw error;
   } finally {
+    connection.off('error', onError);
     connection.release(broken);
   }
+}
+
+/** Whether a statement failed because a row that it inserts is there already, by this constraint. */
+export function isDuplicate(error: unknown, constraint: string): boolean {
+  return error instanceof DatabaseError && error.code === '23505' && error.constraint === constraint;
 }
 
 /** Answers, or throws: for readiness. */

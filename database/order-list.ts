@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { REFUND_REQUESTED_AFTER_THE_END } from '../contracts/messages.ts';
 import { orderStatuses, type OrderStatus } from '../domain/order-status.ts';
 import type { Database } from './database.ts';
 
@@ -52,6 +53,28 @@ export async function listOpenOrders(database: Database): Promise<ListedOrder[]>
       ORDER BY updated_at, order_id`,
   });
   return listedOrder.array().parse(listed.rows);
+}
+
+const refundToFinish = z.object({
+  orderId: z.string(),
+  refund: z.object({ restock: z.boolean(), reason: z.string() }),
+});
+
+/** A refund of a finished order that was decided on and is not done. */
+export type RefundToFinish = z.infer<typeof refundToFinish>;
+
+/** Lists the finished orders whose refund was decided on, the one that was decided first at the top. */
+export async function listRefundsToFinish(database: Database): Promise<RefundToFinish[]> {
+  const listed = await database.query({
+    name: 'orders.list-refunds-to-finish',
+    text: `
+      SELECT o.order_id AS "orderId", t.data->'refund' AS refund
+      FROM order_timeline t JOIN orders o USING (order_id)
+      WHERE t.source = $1 AND o.status = 'FINISHED'
+      ORDER BY t.at, o.order_id`,
+    values: [REFUND_REQUESTED_AFTER_THE_END],
+  });
+  return refundToFinish.array().parse(listed.rows);
 }
 
 /** Of these ids, gives those that an order has. */

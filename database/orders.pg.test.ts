@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { orderStatuses } from '../domain/order-status.ts';
+import type { TimelineEntry } from '../contracts/messages.ts';
+import { type OrderStatus, orderStatuses } from '../domain/order-status.ts';
 import { createTestDatabase, type TestDatabase } from '../dev/stack/test-database.ts';
 import { createDatabase, type Database } from './database.ts';
 import {
-  appendEntryAfterTheEnd,
   appendTimelineEntry,
   findOrder,
   findOrderIdBy,
@@ -43,8 +43,12 @@ async function made(changes: Partial<NewOrder> = {}): Promise<NewOrder> {
   return order;
 }
 
-const waiting = (orderId: string) =>
-  ({ orderId, seq: 2, status: 'WAITING_FOR_PAYMENT', event: 'payment.requested', detail: 'Pay.' }) as const;
+function transition(orderId: string, event: string, from: OrderStatus, to: OrderStatus): TimelineEntry {
+  return { orderId, source: event, event, detail: event, transition: { from, to } };
+}
+const waiting = (orderId: string) => transition(orderId, 'payment.requested', 'PENDING', 'WAITING_FOR_PAYMENT');
+const paid = (orderId: string) => transition(orderId, 'order.paid', 'WAITING_FOR_PAYMENT', 'PAID');
+const note = (orderId: string, source: string): TimelineEntry => ({ orderId, source, event: 'note', detail: source });
 
 describe('an order', () => {
   test('is read as it was written, lines in their order', async () => {
@@ -94,71 +98,76 @@ describe('an entry of the timeline', () => {
       paymentIntentId: 'pi_1',
       trackingNumber: 'T1',
     };
-    await appendTimelineEntry(database, { ...waiting(orderId), ...links });
-    expect(await findOrder(database, orderId)).toMatchObject({ status: 'WAITING_FOR_PAYMENT', seq: 2, ...links });
+    await appendTimelineEntry(database, { ...waiting(orderId), changes: { ...links, keptAmountMinor: 1300 } });
+    expect(await findOrder(database, orderId)).toMatchObject({
+      status: 'WAITING_FOR_PAYMENT',
+      seq: 2,
+      keptAmountMinor: 1300,
+      ...links,
+    });
     for (const lookup of ['checkoutSessionId', 'paymentIntentId', 'trackingNumber'] as const) {
       expect(await findOrderIdBy(database, lookup, links[lookup])).toBe(orderId);
     }
   });
 
-  test('written again, also at once, is nothing', async () => {
+  test('keeps what the next one does not change, and the data for programs', async () => {
     const { orderId } = await made();
-    await Promise.all(Array.from({ length: 5 }, () => appendTimelineEntry(database, waiting(orderId))));
-    expect((await findOrder(database, orderId))?.timeline).toHaveLength(2);
+    await appendTimelineEntry(database, { ...waiting(orderId), changes: { paymentLink: 'https://pay' } });
+    const refund = { restock: true, reason: 'Broken.' };
+    await appendTimelineEntry(database, { ...note(orderId, 'refund'), data: { refund } });
+    const order = await findOrder(database, orderId);
+    expect(order?.paymentLink).toBe('https://pay');
+    expect(order?.timeline.at(-1)).toMatchObject({ status: 'WAITING_FOR_PAYMENT', source: 'refund', data: { refund } });
   });
 
-  test('never takes the place of another one', async () => {
+  test.each([
+    ['transition', waiting],
+    ['note', (orderId: string) => note(orderId, 'evt_1')],
+  ])('written again, also at once, is a no-op: a %s', async (_what, entry) => {
     const { orderId } = await made();
+    await Promise.all(Array.from({ length: 8 }, () => appendTimelineEntry(database, entry(orderId))));
+    await appendTimelineEntry(database, entry(orderId));
+    const order = await findOrder(database, orderId);
+    expect(order?.timeline.map(({ seq }) => seq)).toEqual([1, 2]);
+    expect(order?.seq).toBe(2);
+  });
+
+  test('is numbered without gaps, whoever writes at once', async () => {
+    const { orderId } = await made();
+    const sources = Array.from({ length: 12 }, (_, index) => `evt_${index % 6}`);
+    await Promise.all(sources.map((source) => appendTimelineEntry(database, note(orderId, source))));
+    const order = await findOrder(database, orderId);
+    expect(order?.timeline.map(({ seq }) => seq)).toEqual([1, 2, 3, 4, 5, 6, 7]);
+    expect(order?.seq).toBe(7);
+  });
+
+  test('changes the status only from the one that it starts from', async () => {
+    const { orderId } = await made();
+    await expect(appendTimelineEntry(database, paid(orderId))).rejects.toThrow(
+      `Order ${orderId} is PENDING, so order.paid (WAITING_FOR_PAYMENT to PAID) is not written`,
+    );
     await appendTimelineEntry(database, waiting(orderId));
-    const cancelled = { ...waiting(orderId), status: 'CANCELLED', event: 'order.cancelled' } as const;
-    await expect(appendTimelineEntry(database, cancelled)).rejects.toThrow(
-      `Order ${orderId}: entry 2 is to be order.cancelled (CANCELLED), but payment.requested (WAITING_FOR_PAYMENT) stands there`,
-    );
-    expect(await findOrder(database, orderId)).toMatchObject({ status: 'WAITING_FOR_PAYMENT', seq: 2 });
-  });
-
-  test('never leaves a gap', async () => {
-    const { orderId } = await made();
-    await expect(appendTimelineEntry(database, { ...waiting(orderId), seq: 3 })).rejects.toThrow(
-      'the entry before it is missing',
-    );
-    expect((await findOrder(database, orderId))?.timeline).toHaveLength(1);
+    await appendTimelineEntry(database, paid(orderId));
+    expect(await findOrder(database, orderId)).toMatchObject({ status: 'PAID', seq: 3 });
   });
 
   test('that comes late does not turn the row back', async () => {
     const { orderId } = await made();
     await appendTimelineEntry(database, waiting(orderId));
-    await appendTimelineEntry(database, { orderId, seq: 3, status: 'PAID', event: 'order.paid', detail: 'Paid.' });
+    await appendTimelineEntry(database, paid(orderId));
     await appendTimelineEntry(database, waiting(orderId));
     expect(await findOrder(database, orderId)).toMatchObject({ status: 'PAID', seq: 3 });
   });
-});
 
-describe('an entry after the end', () => {
-  const refund = (orderId: string) => ({
-    orderId,
-    source: 'refund',
-    event: 'order.refunded',
-    detail: 'Refunded.',
-    transition: { from: 'FINISHED', to: 'REFUNDED' } as const,
+  test('of two ends that come at once, one stands and the other is told so', async () => {
+    const { orderId } = await made();
+    const ends = [transition(orderId, 'order.cancelled', 'PENDING', 'CANCELLED'), waiting(orderId)];
+    const results = await Promise.allSettled(ends.map((entry) => appendTimelineEntry(database, entry)));
+    expect(results.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
+    expect((await findOrder(database, orderId))?.timeline).toHaveLength(2);
   });
 
-  test('is written once a source, and counted by the row', async () => {
-    const { orderId } = await made();
-    const entries = ['evt_1', 'evt_2', 'evt_1'].map((source) => ({ orderId, source, event: 'note', detail: source }));
-    await Promise.allSettled(entries.map((entry) => appendEntryAfterTheEnd(database, entry)));
-    for (const entry of entries) expect(await appendEntryAfterTheEnd(database, entry)).toBe(true);
-    const order = await findOrder(database, orderId);
-    expect(order?.timeline.map(({ seq }) => seq)).toEqual([1, 2, 3]);
-    expect(order?.seq).toBe(3);
-  });
-
-  test('changes the status only from the one that it starts from', async () => {
-    const { orderId } = await made();
-    expect(await appendEntryAfterTheEnd(database, refund(orderId))).toBe(false);
-    await database.query(`UPDATE orders SET status = 'FINISHED' WHERE order_id = $1`, [orderId]);
-    expect(await appendEntryAfterTheEnd(database, refund(orderId))).toBe(true);
-    expect(await appendEntryAfterTheEnd(database, refund(orderId)), 'asked again').toBe(true);
-    expect(await findOrder(database, orderId)).toMatchObject({ status: 'REFUNDED', seq: 2 });
+  test('has no place without its order', async () => {
+    await expect(appendTimelineEntry(database, note('e'.repeat(24), 'evt_1'))).rejects.toThrow(TimelineConflictError);
   });
 });

@@ -2,8 +2,8 @@ import { z } from 'zod';
 import type { TimelineEntry } from '../contracts/messages.ts';
 import { totalOf } from '../domain/money.ts';
 import type { OrderLine } from '../domain/order-lines.ts';
-import { orderStatuses, type OrderStatus } from '../domain/order-status.ts';
-import type { Database } from './database.ts';
+import { orderStatuses } from '../domain/order-status.ts';
+import { type Database, isDuplicate } from './database.ts';
 
 const orderRecord = z.object({
   orderId: z.string(),
@@ -19,6 +19,7 @@ const orderRecord = z.object({
   checkoutSessionId: z.string().nullable(),
   paymentIntentId: z.string().nullable(),
   trackingNumber: z.string().nullable(),
+  keptAmountMinor: z.number(),
   createdAt: z.date(),
   updatedAt: z.date(),
   lines: z.array(z.object({ itemId: z.string(), name: z.string(), quantity: z.number(), unitAmountMinor: z.number() })),
@@ -29,6 +30,8 @@ const orderRecord = z.object({
       status: z.enum(orderStatuses),
       event: z.string(),
       detail: z.string(),
+      source: z.string(),
+      data: z.looseObject({ refund: z.object({ restock: z.boolean(), reason: z.string() }).optional() }),
     }),
   ),
 });
@@ -36,7 +39,7 @@ const orderRecord = z.object({
 /** An order as it stands in the database, with its lines and its timeline, oldest entry first. */
 export type OrderRecord = z.infer<typeof orderRecord>;
 
-/** The order's timeline says something else at this place than what is to be written: an alarm, never overwritten. */
+/** The order is in another status than the writer believes: a bug, or somebody at the database. Nothing is overwritten. */
 export class TimelineConflictError extends Error {
   override readonly name = 'TimelineConflictError';
 }
@@ -75,8 +78,8 @@ export async function insertOrder(database: Database, order: NewOrder): Promise<
         FROM new_order, unnest($8::text[], $9::text[], $10::integer[], $11::bigint[])
           WITH ORDINALITY AS line (item_id, name, quantity, unit_amount_minor, line_number)
       )
-      INSERT INTO order_timeline (order_id, seq, status, event, detail)
-      SELECT order_id, 1, 'PENDING', 'order.created', $12 FROM new_order`,
+      INSERT INTO order_timeline (order_id, seq, status, event, detail, source)
+      SELECT order_id, 1, 'PENDING', 'order.created', $12, 'order.created' FROM new_order`,
     values: [
       order.orderId,
       order.customerId,
@@ -104,101 +107,69 @@ export async function insertOrder(database: Database, order: NewOrder): Promise<
 }
 
 /**
- * Writes the next entry of an order's timeline and what it changes on the order's row, both or neither. The same entry
- * again is nothing.
+ * Writes the next entry of an order's timeline and what it changes on the order's row, both or neither. It is the one way
+ * to write a timeline, for every writer: PostgreSQL numbers the entries, one `source` writes one entry, and a transition
+ * is only written if the order is in the status that it starts from.
  *
- * @throws TimelineConflictError where another entry stands at this place, or the one before it is missing
+ * @throws TimelineConflictError if the order is in another status than the transition starts from, or does not exist
  */
 export async function appendTimelineEntry(database: Database, entry: TimelineEntry): Promise<void> {
-  const written = await database.query({
-    name: 'orders.transition',
+  const { orderId, source, transition, changes = {} } = entry;
+  const append = database.query({
+    name: 'orders.append-entry',
     text: `
       WITH changed AS (
         UPDATE orders SET
-          status = $3,
-          seq = $2,
+          status = COALESCE($6, status),
+          seq = seq + 1,
           updated_at = clock_timestamp(),
-          checkout_session_id = COALESCE($6, checkout_session_id),
-          payment_link = COALESCE($7, payment_link),
-          payment_intent_id = COALESCE($8, payment_intent_id),
-          tracking_number = COALESCE($9, tracking_number)
-        WHERE order_id = $1 AND seq = $2 - 1
-        RETURNING order_id
-      )
-      INSERT INTO order_timeline (order_id, seq, status, event, detail)
-      SELECT order_id, $2, $3, $4, $5 FROM changed`,
-    values: [
-      entry.orderId,
-      entry.seq,
-      entry.status,
-      entry.event,
-      entry.detail,
-      entry.checkoutSessionId ?? null,
-      entry.paymentLink ?? null,
-      entry.paymentIntentId ?? null,
-      entry.trackingNumber ?? null,
-    ],
-  });
-  if (written.rowCount === 1) return;
-  const existing = await database.query<{ status: string; event: string }>({
-    name: 'orders.timeline-entry',
-    text: 'SELECT status, event FROM order_timeline WHERE order_id = $1 AND seq = $2',
-    values: [entry.orderId, entry.seq],
-  });
-  const stands = existing.rows[0];
-  if (stands?.status === entry.status && stands.event === entry.event) return;
-  throw new TimelineConflictError(
-    `Order ${entry.orderId}: entry ${entry.seq} is to be ${entry.event} (${entry.status}), but ` +
-      (stands === undefined ? 'the entry before it is missing' : `${stands.event} (${stands.status}) stands there`),
-  );
-}
-
-export type EntryAfterTheEnd = {
-  readonly orderId: string;
-  /** What the entry comes from, such as a Stripe event's id; one source writes one entry. */
-  readonly source: string;
-  readonly event: string;
-  readonly detail: string;
-  /** The status that the entry brings, where it brings one. */
-  readonly transition?: { readonly from: OrderStatus; readonly to: OrderStatus };
-};
-
-/**
- * Writes an entry to the timeline of an order whose workflow has ended. Several workflows may do so at once, so the
- * row counts the entries here.
- *
- * @returns whether the entry stands on the timeline now; false where the order is not in the status that the transition
- *   starts from
- */
-export async function appendEntryAfterTheEnd(database: Database, entry: EntryAfterTheEnd): Promise<boolean> {
-  const written = await database.query({
-    name: 'orders.after-the-end',
-    text: `
-      WITH changed AS (
-        UPDATE orders SET status = COALESCE($5, status), seq = seq + 1, updated_at = clock_timestamp()
+          checkout_session_id = COALESCE($8, checkout_session_id),
+          payment_link = COALESCE($9, payment_link),
+          payment_intent_id = COALESCE($10, payment_intent_id),
+          tracking_number = COALESCE($11, tracking_number),
+          kept_amount_minor = COALESCE($12, kept_amount_minor)
         WHERE order_id = $1
-          AND ($6::text IS NULL OR status = $6)
+          AND ($5::text IS NULL OR status = $5)
           AND NOT EXISTS (SELECT FROM order_timeline WHERE order_id = $1 AND source = $2)
         RETURNING order_id, seq, status
       )
-      INSERT INTO order_timeline (order_id, seq, status, event, detail, source)
-      SELECT order_id, seq, status, $3, $4, $2 FROM changed`,
+      INSERT INTO order_timeline (order_id, seq, status, event, detail, source, data)
+      SELECT order_id, seq, status, $3, $4, $2, $7 FROM changed`,
     values: [
-      entry.orderId,
-      entry.source,
+      orderId,
+      source,
       entry.event,
       entry.detail,
-      entry.transition?.to ?? null,
-      entry.transition?.from ?? null,
+      transition?.from ?? null,
+      transition?.to ?? null,
+      JSON.stringify(entry.data ?? {}),
+      changes.checkoutSessionId ?? null,
+      changes.paymentLink ?? null,
+      changes.paymentIntentId ?? null,
+      changes.trackingNumber ?? null,
+      changes.keptAmountMinor ?? null,
     ],
   });
-  if (written.rowCount === 1) return true;
-  const existing = await database.query({
-    name: 'orders.timeline-source',
-    text: 'SELECT FROM order_timeline WHERE order_id = $1 AND source = $2',
-    values: [entry.orderId, entry.source],
+  // Of two that write the same note at once, the second sees the first one's entry only when it adds its own.
+  const written = await append.catch((error: unknown) => {
+    if (isDuplicate(error, 'order_timeline_order_id_source_key')) return undefined;
+    throw error;
   });
-  return existing.rowCount === 1;
+  if (written?.rowCount === 1) return;
+  const found = await database.query<{ status: string; isWritten: boolean }>({
+    name: 'orders.entry-stands',
+    text: `
+      SELECT status, EXISTS (SELECT FROM order_timeline t WHERE t.order_id = o.order_id AND t.source = $2) AS "isWritten"
+      FROM orders o WHERE order_id = $1`,
+    values: [orderId, source],
+  });
+  const order = found.rows[0];
+  if (order?.isWritten === true) return;
+  throw new TimelineConflictError(
+    order === undefined
+      ? `Order ${orderId} does not exist, so ${entry.event} can't be written to its timeline`
+      : `Order ${orderId} is ${order.status}, so ${entry.event} (${transition?.from} to ${transition?.to}) is not written`,
+  );
 }
 
 /** Reads an order with its lines and its timeline in one round trip; undefined where there is none. */
@@ -220,13 +191,15 @@ export async function findOrder(database: Database, orderId: string): Promise<Or
         o.checkout_session_id AS "checkoutSessionId",
         o.payment_intent_id AS "paymentIntentId",
         o.tracking_number AS "trackingNumber",
+        o.kept_amount_minor AS "keptAmountMinor",
         o.created_at AS "createdAt",
         o.updated_at AS "updatedAt",
         (SELECT json_agg(json_build_object(
             'itemId', l.item_id, 'name', l.name, 'quantity', l.quantity, 'unitAmountMinor', l.unit_amount_minor
           ) ORDER BY l.line_number) FROM order_lines l WHERE l.order_id = o.order_id) AS lines,
         (SELECT json_agg(json_build_object(
-            'seq', t.seq, 'at', t.at, 'status', t.status, 'event', t.event, 'detail', t.detail
+            'seq', t.seq, 'at', t.at, 'status', t.status, 'event', t.event, 'detail', t.detail,
+            'source', t.source, 'data', t.data
           ) ORDER BY t.seq) FROM order_timeline t WHERE t.order_id = o.order_id) AS timeline
       FROM orders o
       WHERE o.order_id = $1`,

@@ -1,12 +1,26 @@
 import { describe, expect, test } from 'vitest';
-import { decideAftercare } from './aftercare.ts';
+import { decideAftercare, noteReturned, paymentToLookAt } from './aftercare.ts';
+import type { Charge } from './charge.ts';
 import type { CheckoutSession } from './payment.ts';
+import type { StripeEvent } from './stripe-event.ts';
 
-const expired = { orderId: 'order-1', status: 'EXPIRED', paymentIntentId: null } as const;
-const finished = { orderId: 'order-1', status: 'FINISHED', paymentIntentId: 'pi_1' } as const;
-const money = { amountMinor: 4500, currency: 'USD' };
+const expired = { orderId: 'order-1', status: 'EXPIRED', checkoutSessionId: 'cs_1', paymentIntentId: null } as const;
+const finished = { ...expired, status: 'FINISHED', paymentIntentId: 'pi_1' } as const;
+const refunded = { ...finished, status: 'REFUNDED' } as const;
+const waiting = { ...expired, status: 'WAITING_FOR_PAYMENT' } as const;
+
+const event = (more: object): StripeEvent =>
+  ({
+    eventId: 'evt_1',
+    type: 'charge.dispute.created',
+    createdMs: 0,
+    paymentIntentId: 'pi_1',
+    about: 'charge',
+    ...more,
+  }) as StripeEvent;
 const paid: CheckoutSession = {
-  ...money,
+  amountMinor: 4500,
+  currency: 'USD',
   sessionId: 'cs_1',
   orderId: 'order-1',
   status: 'complete',
@@ -15,41 +29,89 @@ const paid: CheckoutSession = {
   livemode: false,
 };
 const session = (changes: Partial<CheckoutSession> = {}) =>
-  ({ kind: 'session', session: { ...paid, ...changes } }) as const;
+  event({ type: 'checkout.session.completed', about: 'session', session: { ...paid, ...changes } });
+const charge = (changes: Partial<Charge> = {}): Charge => ({
+  paymentIntentId: 'pi_1',
+  orderId: 'order-1',
+  amountMinor: 4500,
+  currency: 'USD',
+  refundedMinor: 0,
+  refunds: [],
+  disputes: [],
+  review: null,
+  fraudWarnings: [],
+  ...changes,
+});
+
+describe('the payment to look at', () => {
+  test.each([
+    ['a payment that comes too late', expired, session(), 'pi_1'],
+    ['a second payment', finished, session({ paymentIntentId: 'pi_2' }), 'pi_2'],
+    ['the one that a dispute is about', finished, event({}), 'pi_1'],
+    ['none: its own event, delivered again', finished, session(), undefined],
+    ['none: the session is not paid', expired, session({ payment: 'unpaid' }), undefined],
+    ['none: the session has expired', expired, session({ status: 'expired', payment: 'unpaid' }), undefined],
+    ['none: the session has no payment', expired, session({ paymentIntentId: null }), undefined],
+    ['none: a decline', expired, event({ about: 'decline', code: 'x', delayed: false }), undefined],
+    ['none: the refund that made it REFUNDED', refunded, event({ type: 'charge.refunded' }), undefined],
+    ['its own, since that refund may fail', refunded, event({ type: 'refund.failed' }), 'pi_1'],
+  ])('is %s', (_what, order, said, paymentIntentId) => {
+    expect(paymentToLookAt(order, said)).toBe(paymentIntentId);
+  });
+});
 
 describe('after its end an order', () => {
-  test('gives a payment back that comes too late', () => {
-    expect(decideAftercare(expired, session())).toMatchObject({ do: 'refund', paymentIntentId: 'pi_1' });
+  const decide = (
+    order: Parameters<typeof paymentToLookAt>[0],
+    read: Charge,
+    said: StripeEvent = event({}),
+    refundIsRequested = false,
+  ) => decideAftercare({ ...order, refundIsRequested }, said, read);
+
+  test('returns a payment that comes too late', () => {
+    expect(decide(expired, charge(), session()).then).toEqual({ do: 'return' });
+    expect(noteReturned(charge()).detail).toBe('We received an extra payment of $45.00 and refunded it.');
   });
 
-  test('gives a second payment back, and keeps its own', () => {
-    expect(decideAftercare(finished, session())).toEqual({ do: 'nothing' });
-    expect(decideAftercare(finished, session({ paymentIntentId: 'pi_2' }))).toMatchObject({ paymentIntentId: 'pi_2' });
+  test('returns a second payment, and keeps its own', () => {
+    expect(decide(finished, charge({ paymentIntentId: 'pi_2' })).then).toEqual({ do: 'return' });
+    expect(decide(finished, charge()).then).toEqual({ do: 'nothing' });
+  });
+
+  test('never refunds what our own key did not write its id into, whatever a buyer wrote', () => {
+    for (const orderId of [null, 'order-2']) {
+      const foreign = charge({ paymentIntentId: 'pi_2', orderId, disputes: [] });
+      expect(decide(expired, foreign, session())).toEqual({ notes: [], then: { do: 'nothing' } });
+    }
+  });
+
+  test('does not return twice what has gone back', () => {
+    expect(decide(expired, charge({ refundedMinor: 4500 }), session()).then).toEqual({ do: 'nothing' });
+  });
+
+  test('leaves a payment that an order still waits for to the order, but returns one of another page', () => {
+    expect(decide(waiting, charge()).then).toEqual({ do: 'nothing' });
+    expect(decide(waiting, charge(), session({ sessionId: 'cs_2' })).then).toEqual({ do: 'return' });
   });
 
   test.each([
-    ['is not paid', { payment: 'unpaid' as const }],
-    ['has expired', { status: 'expired' as const, payment: 'unpaid' as const }],
-    ["is another order's", { orderId: 'order-2' }],
-    ['has no payment', { paymentIntentId: null }],
-  ])('does nothing about a session that %s', (_what, changes) => {
-    expect(decideAftercare(expired, session(changes))).toEqual({ do: 'nothing' });
-  });
-
-  test('tells a person of a dispute when it begins and when it is decided', () => {
-    const dispute = (type: string, status: string) =>
-      decideAftercare(finished, { ...money, kind: 'dispute', type, status, reason: 'fraudulent' });
-    expect(dispute('charge.dispute.created', 'needs_response')).toMatchObject({ do: 'note', alarm: true });
-    expect(dispute('charge.dispute.funds_withdrawn', 'needs_response')).toMatchObject({ do: 'note', alarm: false });
-    expect(dispute('charge.dispute.closed', 'lost')).toMatchObject({
-      alarm: true,
-      note: { event: 'dispute.closed', detail: expect.stringContaining('lost') },
+    ['was refunded', { refundedMinor: 4500 }, 'The payment was refunded in full.'],
+    [
+      'was lost in a dispute',
+      { disputes: [{ disputeId: 'du_1', status: 'lost', reason: 'fraudulent', amountMinor: 4500 }] },
+      'The bank decided the dispute for the customer and returned the payment.',
+    ],
+  ])('becomes REFUNDED when all of its money %s at Stripe', (_what, changes, detail) => {
+    expect(decide(finished, charge(changes)).then).toEqual({ do: 'refunded', detail });
+    expect(decide(finished, charge(changes), event({}), true).then, 'whose refund is under way').toEqual({
+      do: 'nothing',
     });
   });
 
-  test('tells a person of a refund that did not arrive', () => {
-    const step = decideAftercare(finished, { ...money, kind: 'refundFailed', reason: 'expired_or_canceled_card' });
-    expect(step).toMatchObject({ do: 'note', alarm: true, note: { event: 'refund.failed' } });
-    expect(step).toHaveProperty('note.detail', expect.stringContaining('expired or canceled card'));
+  test('stays FINISHED when a part of its money is refunded, and says so', () => {
+    const refunds = [{ refundId: 're_1', amountMinor: 500, status: 'succeeded', orderId: null, failureReason: null }];
+    const { notes, then } = decide(finished, charge({ refundedMinor: 500, refunds }));
+    expect(then).toEqual({ do: 'nothing' });
+    expect(notes).toMatchObject([{ event: 'payment.refunded', alarm: true }]);
   });
 });

@@ -1,89 +1,93 @@
-/** What Stripe's events mean for an order that has ended or is past its payment, as pure functions. */
-import { formatMoney, type Money } from './money.ts';
+/** What Stripe's events mean for an order that is past its payment or has ended, as pure functions. */
+import { type Charge, describeWayBack, keptOf, type Note, notesOn, wayBackOf } from './charge.ts';
+import { formatMoney } from './money.ts';
 import { unreachable } from './must.ts';
-import type { OrderStatus } from './order-status.ts';
-import type { CheckoutSession, Note } from './payment.ts';
+import { isTerminal, type OrderStatus } from './order-status.ts';
+import type { StripeEvent } from './stripe-event.ts';
 
-export type EndedOrder = {
+/** What has to be known of an order to say what an event means for it. */
+export type PaidOrder = {
   readonly orderId: string;
   readonly status: OrderStatus;
-  /** The payment that the order was paid with, where it was. */
+  readonly checkoutSessionId: string | null;
+  /** The payment that the order was paid with, if it was. */
   readonly paymentIntentId: string | null;
 };
 
-export type AfterTheEnd =
-  | { readonly kind: 'session'; readonly session: CheckoutSession }
-  | { readonly kind: 'declined' }
-  | ({ readonly kind: 'dispute'; readonly type: string; readonly status: string; readonly reason: string } & Money)
-  | ({ readonly kind: 'refundFailed'; readonly reason: string } & Money);
-
-export type AftercareStep =
-  | { readonly do: 'nothing' }
-  | { readonly do: 'note'; readonly note: Note; readonly alarm: boolean }
-  /** Give this payment back in full, then write it down. */
-  | { readonly do: 'refund'; readonly paymentIntentId: string; readonly note: Note };
-
-/** Decides what an event of Stripe asks for that comes when the order has ended. */
-export function decideAftercare(order: EndedOrder, event: AfterTheEnd): AftercareStep {
-  switch (event.kind) {
-    case 'declined':
-      return { do: 'nothing' };
-    case 'session':
-      return settleLatePayment(order, event.session);
-    case 'dispute':
-      return { do: 'note', alarm: NEEDS_PEOPLE.has(event.type), note: noteDispute(event) };
-    case 'refundFailed':
-      return {
-        do: 'note',
-        alarm: true,
-        note: {
-          event: 'refund.failed',
-          detail: `The refund of ${formatMoney(event)} did not reach the customer (${describe(event.reason)}); the shop must pay it another way.`,
-        },
-      };
+/**
+ * Whether an event can mean anything to an order that has ended. If not, nothing has to be read or started for it: the
+ * end of an unpaid order makes an event itself, as its session expires, and Stripe sends events again.
+ *
+ * @returns the payment to look at, at Stripe; undefined if the event changes nothing
+ */
+export function paymentToLookAt(order: PaidOrder, event: StripeEvent): string | undefined {
+  switch (event.about) {
+    case 'decline':
+      return undefined;
+    case 'session': {
+      const { session } = event;
+      if (session.status !== 'complete' || session.payment !== 'paid' || session.paymentIntentId === null)
+        return undefined;
+      // The payment that the order was paid with: its own event, delivered once more.
+      return session.paymentIntentId === order.paymentIntentId ? undefined : session.paymentIntentId;
+    }
+    case 'charge': {
+      // The order's own refund, which its end tells of. That it failed is told by an event of its own.
+      const isToldAlready = order.status === 'REFUNDED' || order.status === 'CANCELLED';
+      const isOwnRefund = event.type === 'charge.refunded' && isToldAlready;
+      const isItsPayment = event.paymentIntentId === order.paymentIntentId;
+      return isOwnRefund && isItsPayment ? undefined : (event.paymentIntentId ?? undefined);
+    }
     default:
       return unreachable(event);
   }
 }
 
-/** The bank waits for the shop's evidence, or has decided. */
-const NEEDS_PEOPLE: ReadonlySet<string> = new Set(['charge.dispute.created', 'charge.dispute.closed']);
+export type AftercareDecision = {
+  readonly notes: readonly Note[];
+  /**
+   * `return`: the order does not need this payment, so it is refunded. `refunded`: all money of a FINISHED order went
+   * back, and that is its status from now on.
+   */
+  readonly then:
+    | { readonly do: 'nothing' }
+    | { readonly do: 'return' }
+    | { readonly do: 'refunded'; readonly detail: string };
+};
 
-function noteDispute(dispute: Extract<AfterTheEnd, { kind: 'dispute' }>): Note {
-  const amount = formatMoney(dispute);
-  switch (dispute.type) {
-    case 'charge.dispute.created':
-      return {
-        event: 'payment.disputed',
-        detail: `The payment of ${amount} is disputed at the bank: ${describe(dispute.reason)}.`,
-      };
-    case 'charge.dispute.funds_withdrawn':
-      return { event: 'dispute.funds_withdrawn', detail: `The bank has taken ${amount} back while the dispute lasts.` };
-    case 'charge.dispute.funds_reinstated':
-      return { event: 'dispute.funds_reinstated', detail: `The bank has returned ${amount} to the shop.` };
-    case 'charge.dispute.closed':
-      return { event: 'dispute.closed', detail: `The dispute over ${amount} has ended: ${describe(dispute.status)}.` };
-    default:
-      return { event: 'dispute.updated', detail: `The dispute over ${amount} is now: ${describe(dispute.status)}.` };
+/**
+ * Decides what is to be done about a charge once the order is past its payment.
+ *
+ * @param order `refundIsRequested`: somebody is refunding it, and will write that down
+ */
+export function decideAftercare(
+  order: PaidOrder & { readonly refundIsRequested: boolean },
+  event: StripeEvent,
+  charge: Charge,
+): AftercareDecision {
+  const isItsPayment = charge.paymentIntentId === order.paymentIntentId;
+  // Money of another sale on the same account is none of our business, whatever a buyer wrote beside it.
+  if (!isItsPayment && charge.orderId !== order.orderId) return { notes: [], then: { do: 'nothing' } };
+  const notes = notesOn(charge);
+  const wayBack = wayBackOf(charge);
+  if (!isItsPayment) {
+    // An order that still waits may be about to take the payment as its own, unless it was made on another page.
+    const isOfOtherSession = event.about === 'session' && event.session.sessionId !== order.checkoutSessionId;
+    const isNeeded = order.paymentIntentId === null && !isTerminal(order.status) && !isOfOtherSession;
+    return { notes, then: wayBack !== undefined || isNeeded ? { do: 'nothing' } : { do: 'return' } };
   }
+  if (order.status === 'FINISHED' && wayBack !== undefined && !order.refundIsRequested) {
+    return { notes, then: { do: 'refunded', detail: describeWayBack(wayBack) } };
+  }
+  return { notes, then: { do: 'nothing' } };
 }
 
-function settleLatePayment(order: EndedOrder, session: CheckoutSession): AftercareStep {
-  if (session.orderId !== order.orderId || session.status !== 'complete' || session.payment !== 'paid') {
-    return { do: 'nothing' };
-  }
-  // The event of the payment that the order was paid with, delivered once more.
-  if (session.paymentIntentId === null || session.paymentIntentId === order.paymentIntentId) return { do: 'nothing' };
+/** What the timeline says of a payment that the order did not need and that was refunded. */
+export function noteReturned(charge: Charge): Note {
+  const amount = formatMoney({ amountMinor: keptOf(charge), currency: charge.currency });
   return {
-    do: 'refund',
-    paymentIntentId: session.paymentIntentId,
-    note: {
-      event: 'payment.returned',
-      detail: `A payment of ${formatMoney(session)} came that the order does not need. It was given back in full.`,
-    },
+    source: `return:${charge.paymentIntentId}`,
+    event: 'payment.returned',
+    detail: `We received an extra payment of ${amount} and refunded it.`,
   };
-}
-
-function describe(word: string): string {
-  return word.replaceAll('_', ' ');
 }

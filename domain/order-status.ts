@@ -56,13 +56,13 @@ export const transitions = [
     from: 'PAID',
     to: 'REFUNDED',
     event: 'order.refunded',
-    when: 'it cannot be fulfilled, or is cancelled before it is; money and stock are given back',
+    when: 'it cannot be fulfilled, is cancelled before it is, or its money went back; the stock is given back',
   },
   {
     from: 'FINISHED',
     to: 'REFUNDED',
     event: 'order.refunded',
-    when: 'an operator refunds it, with or without restock',
+    when: 'an operator refunds it, with or without restock; or all of its money went back at Stripe',
   },
 ] as const satisfies readonly Transition[];
 
@@ -81,7 +81,12 @@ export function transitionEvent(to: OrderStatus): TransitionEvent {
   return transition.event;
 }
 
-/** Whether nothing more happens to the order by itself. FINISHED can still be refunded by an operator. */
-export function isTerminal(status: OrderStatus): boolean {
+/** The statuses in which an order ends. FINISHED can still become REFUNDED, but not by itself. */
+export type EndStatus = 'FINISHED' | 'CANCELLED' | 'EXPIRED' | 'REFUNDED';
+/** The statuses in which an order waits for something. */
+export type OpenStatus = Exclude<OrderStatus, EndStatus>;
+
+/** Whether nothing more happens to the order by itself. */
+export function isTerminal(status: OrderStatus): status is EndStatus {
   return status === 'FINISHED' || status === 'CANCELLED' || status === 'EXPIRED' || status === 'REFUNDED';
 }

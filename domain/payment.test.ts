@@ -3,12 +3,12 @@ import {
   type AwaitedPayment,
   awaitPayment,
   type CheckoutSession,
-  type Closing,
   decidePayment,
   describeDecline,
-  judge,
   MAX_RECORDED_DECLINES,
+  type PaymentNews,
 } from './payment.ts';
+import type { StripeEvent } from './stripe-event.ts';
 
 const expected = { orderId: 'order-1', sessionId: 'cs_1', amountMinor: 4500, currency: 'USD', livemode: false };
 const open: CheckoutSession = { ...expected, status: 'open', payment: 'unpaid', paymentIntentId: null };
@@ -17,100 +17,119 @@ const processing: CheckoutSession = { ...paid, payment: 'unpaid' };
 const failed: CheckoutSession = { ...paid, payment: 'failed' };
 const expired: CheckoutSession = { ...open, status: 'expired' };
 
-const cancelled: Closing = { status: 'CANCELLED', detail: 'cancelled' };
-const tooLate: Closing = { status: 'EXPIRED', detail: 'too late' };
+const cancel: PaymentNews = { kind: 'cancel', request: { by: 'customer', reason: 'You cancelled this order.' } };
+const windowEnded: PaymentNews = { kind: 'windowEnded' };
 
-const receive = (state: AwaitedPayment, session: CheckoutSession) => decidePayment(state, { kind: 'session', session });
-const close = (state: AwaitedPayment, closing: Closing) => decidePayment(state, { kind: 'close', closing });
+const read = (state: AwaitedPayment, session: CheckoutSession) => decidePayment(state, { kind: 'session', session });
+const event = (more: Partial<StripeEvent> & Pick<StripeEvent, 'about'>): PaymentNews => {
+  const base = { eventId: 'evt_1', type: 'checkout.session.completed', createdMs: 0, paymentIntentId: 'pi_1' };
+  return { kind: 'stripeEvent', event: { ...base, ...more } as StripeEvent };
+};
+const declined = (code: string, delayed = false) => event({ about: 'decline', code, delayed });
 const waiting = awaitPayment(expected);
 
-describe('a session is', () => {
-  test.each([
-    ['open', open, 'open'],
-    ['expired', expired, 'expired'],
-    ['processing while a delayed payment has no result', processing, 'processing'],
-    ['failed when it came back without the money', failed, 'failed'],
-    ['paid', paid, 'paid'],
-    ['wrong with another amount', { ...paid, amountMinor: 4499 }, 'wrong'],
-    ['wrong with another currency', { ...paid, currency: 'EUR' }, 'wrong'],
-    ['wrong in another mode', { ...paid, livemode: true }, 'wrong'],
-    ["foreign when it is another order's", { ...paid, orderId: 'order-2' }, 'foreign'],
-    ['foreign when it is of no order', { ...paid, orderId: null }, 'foreign'],
-    ['foreign when it is another session of the order', { ...paid, sessionId: 'cs_2' }, 'foreign'],
-    ['foreign when it is paid with nothing', { ...paid, paymentIntentId: null }, 'foreign'],
-  ])('%s', (_what, session, kind) => {
-    expect(judge(session, expected).kind).toBe(kind);
-  });
-});
-
 describe('an order that waits for its payment', () => {
-  test('takes the right payment', () => {
-    expect(receive(waiting, paid).step).toEqual({ do: 'accept', paymentIntentId: 'pi_1' });
+  test('takes the right payment, told by an event or read', () => {
+    const payment = { paymentIntentId: 'pi_1', charge: undefined };
+    expect(read(waiting, paid).decision).toEqual({ do: 'accept', payment });
+    expect(decidePayment(waiting, event({ about: 'session', session: paid })).decision).toEqual({
+      do: 'accept',
+      payment,
+    });
   });
 
-  test('gives a wrong one back, and says what was wrong', () => {
-    const { step } = receive(waiting, { ...paid, amountMinor: 100 });
-    expect(step).toMatchObject({ do: 'refuse', paymentIntentId: 'pi_1' });
-    expect(step).toHaveProperty('detail', expect.stringContaining('$1.00 was paid instead of $45.00'));
+  test.each([
+    ['another amount', { amountMinor: 100 }, '$1.00 was paid instead of $45.00'],
+    ['another currency', { currency: 'EUR' }, '€45.00 was paid instead of $45.00'],
+    ['another mode', { livemode: true }, 'in live mode'],
+    ["another order's", { orderId: 'order-2' }, 'for another order'],
+    ['no order', { orderId: null }, 'for another order'],
+  ])('refuses a payment of %s, and says what was wrong', (_what, changes, problem) => {
+    const { decision } = read(waiting, { ...paid, ...changes });
+    expect(decision).toMatchObject({ do: 'refuse', paymentIntentId: 'pi_1', detail: expect.stringContaining(problem) });
   });
 
   test('asks Stripe before it ends, whoever wants the end', () => {
-    expect(close(waiting, cancelled).step).toEqual({ do: 'closeSession' });
-    expect(close(waiting, tooLate).step).toEqual({ do: 'closeSession' });
+    expect(decidePayment(waiting, cancel).decision).toEqual({ do: 'closeSession' });
+    expect(decidePayment(waiting, windowEnded).decision).toEqual({ do: 'closeSession' });
   });
 
-  test('ends as it was wished once Stripe says that nothing was paid', () => {
-    expect(receive(close(waiting, cancelled).state, expired).step).toEqual({ do: 'end', closing: cancelled });
-    expect(receive(close(waiting, tooLate).state, expired).step).toEqual({ do: 'end', closing: tooLate });
+  test('ends as it was asked to once Stripe says that nothing was paid', () => {
+    const end = (asked: PaymentNews) => read(decidePayment(waiting, asked).state, expired).decision;
+    expect(end(cancel)).toEqual({
+      do: 'end',
+      closing: { status: 'CANCELLED', detail: 'You cancelled this order.' },
+    });
+    expect(end(windowEnded)).toMatchObject({ do: 'end', closing: { status: 'EXPIRED' } });
   });
 
   test('is paid when Stripe says so, though somebody wanted the end', () => {
-    expect(receive(close(waiting, tooLate).state, paid).step.do).toBe('accept');
+    expect(read(decidePayment(waiting, windowEnded).state, paid).decision.do).toBe('accept');
   });
 
   test('keeps the first wish, but for a cancel that comes while the window is being closed', () => {
-    const closing = close(waiting, tooLate).state;
-    const both = close(closing, cancelled);
-    expect(both.step).toEqual({ do: 'wait' });
-    expect(both.state.closing).toEqual(cancelled);
-    expect(close(close(waiting, cancelled).state, tooLate).state.closing).toEqual(cancelled);
+    const both = decidePayment(decidePayment(waiting, windowEnded).state, cancel);
+    expect(both.decision).toEqual({ do: 'wait' });
+    expect(both.state.closing?.status).toBe('CANCELLED');
+    const { state } = decidePayment(decidePayment(waiting, cancel).state, windowEnded);
+    expect(state.closing?.status).toBe('CANCELLED');
   });
 
-  test('waits on for a delayed payment, also past its window, and says so once', () => {
-    const first = receive(waiting, processing);
-    expect(first.step).toMatchObject({ do: 'wait', note: { event: 'payment.processing' } });
-    expect(receive(first.state, processing).step).toEqual({ do: 'wait' });
-    expect(receive(close(first.state, tooLate).state, processing).step).toEqual({ do: 'wait' });
+  test('waits on for a delayed payment, also past its window', () => {
+    const first = read(waiting, processing);
+    expect(first.decision).toMatchObject({ do: 'wait', note: { event: 'payment.processing' } });
+    expect(read(decidePayment(first.state, windowEnded).state, processing).decision).toMatchObject({ do: 'wait' });
   });
 
   test('is cancelled when the bank does not pay', () => {
-    const { state } = receive(waiting, processing);
-    expect(receive(state, failed).step).toMatchObject({ do: 'end', closing: { status: 'CANCELLED' } });
+    expect(read(read(waiting, processing).state, failed).decision).toMatchObject({
+      do: 'end',
+      closing: { status: 'CANCELLED' },
+    });
+  });
+
+  test('asks Stripe about the refusal of a delayed payment, also if it comes before all else', () => {
+    const { state, decision } = decidePayment(waiting, declined('insufficient_funds', true));
+    expect(decision).toEqual({ do: 'readSession' });
+    expect(read(state, failed).decision).toMatchObject({ do: 'end', closing: { status: 'CANCELLED' } });
   });
 
   test('expires when Stripe closes the page by itself', () => {
-    expect(receive(waiting, expired).step).toMatchObject({ do: 'end', closing: { status: 'EXPIRED' } });
+    expect(read(waiting, expired).decision).toMatchObject({ do: 'end', closing: { status: 'EXPIRED' } });
   });
 
-  test('ignores what is not its own, and says so', () => {
-    const { state, step } = receive(waiting, { ...paid, sessionId: 'cs_2' });
-    expect(step).toMatchObject({
+  test.each([
+    ['news of money that it does not know of', event({ about: 'charge' })],
+    ['a customer who is back', { kind: 'customerReturned' } as const],
+    ['a question that is due', { kind: 'checkDue' } as const],
+  ])('asks Stripe on %s', (_what, news) => {
+    expect(decidePayment(waiting, news)).toEqual({ state: waiting, decision: { do: 'readSession' } });
+  });
+
+  test('leaves an event of another session to aftercare', () => {
+    const other = event({ about: 'session', session: { ...paid, sessionId: 'cs_2' } });
+    expect(decidePayment(waiting, other)).toMatchObject({ state: waiting, decision: { do: 'handOver' } });
+  });
+
+  test('is not paid by a session without a payment', () => {
+    expect(read(waiting, { ...paid, paymentIntentId: null }).decision).toMatchObject({
       do: 'wait',
-      note: { event: 'payment.ignored' },
-      warning: expect.stringContaining('cs_2'),
+      note: { event: 'payment.ignored', alarm: true },
     });
-    expect(state).toEqual(waiting);
   });
 
-  test('notes declines, and no more of them than fit', () => {
+  test('notes declines, each under its event, and no more of them than fit', () => {
     let state = waiting;
-    let notes = 0;
+    const sources = new Set<string>();
     for (let attempt = 0; attempt < MAX_RECORDED_DECLINES + 10; attempt += 1) {
-      const decision = decidePayment(state, { kind: 'declined', code: 'insufficient_funds' });
-      ({ state } = decision);
-      if (decision.step.do === 'wait' && decision.step.note !== undefined) notes += 1;
+      const decided = decidePayment(
+        state,
+        event({ eventId: `evt_${attempt}`, about: 'decline', code: 'insufficient_funds', delayed: false }),
+      );
+      ({ state } = decided);
+      if (decided.decision.do === 'wait' && decided.decision.note) sources.add(decided.decision.note.source);
     }
-    expect(notes).toBe(MAX_RECORDED_DECLINES);
+    expect(sources.size).toBe(MAX_RECORDED_DECLINES);
   });
 });
 

@@ -1,14 +1,20 @@
 /**
- * The decisions about an order's payment, as pure functions: given what is known and what comes in, what to do next.
- * The workflow carries the steps out; the property tests run thousands of sequences over them.
+ * The decisions of an order that waits for its payment, as pure functions: given what is known and what comes in, what to
+ * do next. The workflow carries them out; the property tests run thousands of sequences over them.
  */
+import type { Charge, Note } from './charge.ts';
 import { formatMoney } from './money.ts';
 import { unreachable } from './must.ts';
+import type { OrderMessage } from './order-message.ts';
+import type { StripeEvent } from './stripe-event.ts';
 
 /** What is known of a Checkout Session at Stripe, read from it or from one of its events. */
 export type CheckoutSession = {
   readonly sessionId: string;
-  /** The order that the session was made for, from `client_reference_id`. */
+  /**
+   * The order that our own key wrote into the session's metadata. Not `client_reference_id`: a buyer can set that in the
+   * address of a Payment Link (https://docs.stripe.com/payment-links/url-parameters).
+   */
   readonly orderId: string | null;
   readonly status: 'open' | 'complete' | 'expired';
   /**
@@ -21,6 +27,8 @@ export type CheckoutSession = {
   /** ISO 4217, upper case. */
   readonly currency: string;
   readonly livemode: boolean;
+  /** What has become of the money, if the session was read and is paid; an event does not say. */
+  readonly charge?: Charge;
 };
 
 /** What a payment must be to be the order's. */
@@ -31,49 +39,6 @@ export type ExpectedPayment = {
   readonly currency: string;
   readonly livemode: boolean;
 };
-
-export type Verdict =
-  /** Another order's session, or another session of this order: not this order's business. */
-  | { readonly kind: 'foreign'; readonly problem: string }
-  | { readonly kind: 'open' }
-  | { readonly kind: 'expired' }
-  /** A delayed payment method: the customer has done their part, the money is not there yet. */
-  | { readonly kind: 'processing' }
-  | { readonly kind: 'failed' }
-  | { readonly kind: 'paid'; readonly paymentIntentId: string }
-  /** Money came, but not what the order asks for. */
-  | { readonly kind: 'wrong'; readonly paymentIntentId: string; readonly problem: string };
-
-/** Says what a Checkout Session means for the order. */
-export function judge(session: CheckoutSession, expected: ExpectedPayment): Verdict {
-  if (session.sessionId !== expected.sessionId || session.orderId !== expected.orderId) {
-    return {
-      kind: 'foreign',
-      problem: `Checkout Session ${session.sessionId} of order ${session.orderId ?? 'unknown'} is not this order's ${expected.sessionId}`,
-    };
-  }
-  if (session.status === 'open') return { kind: 'open' };
-  if (session.status === 'expired') return { kind: 'expired' };
-  if (session.payment === 'unpaid') return { kind: 'processing' };
-  if (session.payment === 'failed') return { kind: 'failed' };
-  if (session.paymentIntentId === null) {
-    return { kind: 'foreign', problem: `Checkout Session ${session.sessionId} is paid without a payment intent` };
-  }
-  const problem = mismatch(session, expected);
-  return problem === undefined
-    ? { kind: 'paid', paymentIntentId: session.paymentIntentId }
-    : { kind: 'wrong', paymentIntentId: session.paymentIntentId, problem };
-}
-
-function mismatch(session: CheckoutSession, expected: ExpectedPayment): string | undefined {
-  if (session.livemode !== expected.livemode) {
-    return `the payment was made in ${session.livemode ? 'live' : 'test'} mode`;
-  }
-  if (session.amountMinor !== expected.amountMinor || session.currency !== expected.currency) {
-    return `${formatMoney(session)} was paid instead of ${formatMoney(expected)}`;
-  }
-  return undefined;
-}
 
 /** Why an order that waits for its payment is to end without it. */
 export type Closing = { readonly status: 'CANCELLED' | 'EXPIRED'; readonly detail: string };
@@ -92,136 +57,154 @@ export function awaitPayment(expected: ExpectedPayment): AwaitedPayment {
   return { expected, closing: undefined, processing: false, declines: 0 };
 }
 
-export type PaymentMessage =
-  /** The session, as an event says or as it was read. */
-  | { readonly kind: 'session'; readonly session: CheckoutSession }
-  /** `code` is Stripe's decline code or error code. */
-  | { readonly kind: 'declined'; readonly code: string }
-  | { readonly kind: 'close'; readonly closing: Closing }
-  /** Time to ask Stripe, since its event may be lost. */
-  | { readonly kind: 'checkDue' };
+/** What comes in: a message, or the Checkout Session as Stripe has just answered. */
+export type PaymentNews = OrderMessage | { readonly kind: 'session'; readonly session: CheckoutSession };
 
-export type Note = { readonly event: string; readonly detail: string };
+/** A payment that is the order's. */
+export type Payment = {
+  readonly paymentIntentId: string;
+  /** The charge as it was read; undefined if only an event told of the payment. */
+  readonly charge: Charge | undefined;
+};
 
-export type PaymentStep =
-  | { readonly do: 'wait'; readonly note?: Note; readonly warning?: string }
+export type PaymentDecision =
+  | { readonly do: 'wait'; readonly note?: Note }
+  /** Read the Checkout Session at Stripe. */
   | { readonly do: 'readSession' }
-  /** Expire the session at Stripe, and read what became of it. */
+  /** Expire the Checkout Session at Stripe, and read what became of it. */
   | { readonly do: 'closeSession' }
-  | { readonly do: 'accept'; readonly paymentIntentId: string }
-  /** Give the money back in full, and end the order. */
+  /** The event is about another payment than the one that is awaited. */
+  | { readonly do: 'handOver'; readonly event: StripeEvent }
+  | { readonly do: 'accept'; readonly payment: Payment }
+  /** Refund this payment in full, and end the order. */
   | { readonly do: 'refuse'; readonly paymentIntentId: string; readonly detail: string }
   | { readonly do: 'end'; readonly closing: Closing };
+
+type Decided = { readonly state: AwaitedPayment; readonly decision: PaymentDecision };
 
 /** Declines that are written to the timeline; a card tester shall not fill it. */
 export const MAX_RECORDED_DECLINES = 50;
 
+const WINDOW_ENDED: Closing = { status: 'EXPIRED', detail: 'The order was not paid in time. Nothing was charged.' };
+const CLOSED_BY_STRIPE: Closing = {
+  status: 'EXPIRED',
+  detail: 'The payment page was closed by Stripe before anything was paid.',
+};
+const BANK_DID_NOT_PAY: Closing = {
+  status: 'CANCELLED',
+  detail: 'The bank did not pay, so the order was cancelled. Nothing was charged.',
+};
+
 /**
  * Decides what an order that waits for its payment does next. Only Stripe's word ends the wait: it is the one arbiter
- * between a payment, the window's end and a cancellation.
+ * between a payment, the end of the payment window, and a cancellation.
  */
-export function decidePayment(
-  state: AwaitedPayment,
-  message: PaymentMessage,
-): { readonly state: AwaitedPayment; readonly step: PaymentStep } {
-  switch (message.kind) {
-    case 'declined':
-      return decline(state, message.code);
-    case 'close':
-      return close(state, message.closing);
-    case 'checkDue':
-      return { state, step: { do: 'readSession' } };
+export function decidePayment(state: AwaitedPayment, news: PaymentNews): Decided {
+  switch (news.kind) {
     case 'session':
-      return followSession(state, judge(message.session, state.expected));
+      return decideOnSession(state, news.session);
+    case 'stripeEvent':
+      return decideOnEvent(state, news.event);
+    case 'cancel':
+      return close(state, { status: 'CANCELLED', detail: news.request.reason });
+    case 'windowEnded':
+      return close(state, WINDOW_ENDED);
+    case 'checkDue':
+    case 'customerReturned':
+      return { state, decision: { do: 'readSession' } };
+    case 'refund':
+    case 'release':
+      // Their validators refuse them before the order is paid.
+      return { state, decision: { do: 'wait' } };
     default:
-      return unreachable(message);
+      return unreachable(news);
   }
 }
 
-function close(state: AwaitedPayment, closing: Closing): { state: AwaitedPayment; step: PaymentStep } {
-  if (state.closing === undefined) return { state: { ...state, closing }, step: { do: 'closeSession' } };
+function decideOnEvent(state: AwaitedPayment, event: StripeEvent): Decided {
+  switch (event.about) {
+    case 'session':
+      return event.session.sessionId === state.expected.sessionId
+        ? decideOnSession(state, event.session)
+        : { state, decision: { do: 'handOver', event } };
+    case 'decline':
+      return decline(state, event);
+    case 'charge':
+      // Money moves that the order does not know of yet: its payment has come, and the event of it has not.
+      return { state, decision: { do: 'readSession' } };
+    default:
+      return unreachable(event);
+  }
+}
+
+function close(state: AwaitedPayment, closing: Closing): Decided {
+  if (state.closing === undefined) return { state: { ...state, closing }, decision: { do: 'closeSession' } };
   // The end is being settled already. Its first reason stands, but for a cancel: who does not want the order any more
   // gets the money back that may still come, while an order that only ran out of time is glad of it.
   const outranks = closing.status === 'CANCELLED' && state.closing.status === 'EXPIRED';
-  return { state: outranks ? { ...state, closing } : state, step: { do: 'wait' } };
+  return { state: outranks ? { ...state, closing } : state, decision: { do: 'wait' } };
 }
 
-function decline(state: AwaitedPayment, code: string): { state: AwaitedPayment; step: PaymentStep } {
-  // The bank's refusal of a delayed payment comes as a decline too; that cannot be tried again, and its own event
-  // ends the order.
-  if (state.processing) return { state, step: { do: 'wait' } };
+function decline(state: AwaitedPayment, event: Extract<StripeEvent, { readonly about: 'decline' }>): Decided {
+  // The bank's refusal of a delayed payment comes as a decline too, before or after the event that says that it was
+  // under way. It cannot be tried again: the session says so.
+  if (event.delayed) return { state, decision: { do: 'readSession' } };
+  if (state.processing) return { state, decision: { do: 'wait' } };
   const declines = state.declines + 1;
-  return {
-    state: { ...state, declines },
-    step:
-      declines > MAX_RECORDED_DECLINES
-        ? { do: 'wait' }
-        : { do: 'wait', note: { event: 'payment.failed', detail: describeDecline(code) } },
-  };
+  if (declines > MAX_RECORDED_DECLINES) return { state: { ...state, declines }, decision: { do: 'wait' } };
+  const note = { source: event.eventId, event: 'payment.failed', detail: describeDecline(event.code) };
+  return { state: { ...state, declines }, decision: { do: 'wait', note } };
 }
 
-function followSession(state: AwaitedPayment, verdict: Verdict): { state: AwaitedPayment; step: PaymentStep } {
-  switch (verdict.kind) {
-    case 'foreign':
-      return {
-        state,
-        step: {
-          do: 'wait',
-          note: { event: 'payment.ignored', detail: 'A payment event that does not belong to this order was ignored.' },
-          warning: verdict.problem,
-        },
-      };
-    case 'open':
-      return { state, step: { do: 'wait' } };
-    case 'processing':
-      return state.processing
-        ? { state, step: { do: 'wait' } }
-        : {
-            state: { ...state, processing: true },
-            step: {
-              do: 'wait',
-              note: {
-                event: 'payment.processing',
-                detail: 'The payment is on its way; the bank has not confirmed it yet.',
-              },
-            },
-          };
-    case 'paid':
-      return { state, step: { do: 'accept', paymentIntentId: verdict.paymentIntentId } };
-    case 'wrong':
-      return {
-        state,
-        step: {
-          do: 'refuse',
-          paymentIntentId: verdict.paymentIntentId,
-          detail: `The payment was not the order's: ${verdict.problem}. It was given back in full.`,
-        },
-      };
-    case 'failed':
-      return {
-        state,
-        step: {
-          do: 'end',
-          closing: state.closing ?? {
-            status: 'CANCELLED',
-            detail: 'The bank did not pay, so the order was cancelled. Nothing was charged.',
-          },
-        },
-      };
-    case 'expired':
-      return {
-        state,
-        step: {
-          do: 'end',
-          closing: state.closing ?? {
-            status: 'EXPIRED',
-            detail: 'The payment page was closed by Stripe before anything was paid.',
-          },
-        },
-      };
-    default:
-      return unreachable(verdict);
+function decideOnSession(state: AwaitedPayment, session: CheckoutSession): Decided {
+  const { expected } = state;
+  if (session.status === 'open') return { state, decision: { do: 'wait' } };
+  if (session.status === 'expired') {
+    return { state, decision: { do: 'end', closing: state.closing ?? CLOSED_BY_STRIPE } };
   }
+  if (session.payment === 'failed') {
+    return { state, decision: { do: 'end', closing: state.closing ?? BANK_DID_NOT_PAY } };
+  }
+  if (session.payment === 'unpaid') {
+    return { state: { ...state, processing: true }, decision: { do: 'wait', note: PROCESSING } };
+  }
+  const problem = mismatch(session, expected);
+  const { paymentIntentId, charge } = session;
+  if (paymentIntentId === null) {
+    return { state, decision: { do: 'wait', note: { ...IGNORED, alarm: true } } };
+  }
+  return problem === undefined
+    ? { state, decision: { do: 'accept', payment: { paymentIntentId, charge } } }
+    : {
+        state,
+        decision: {
+          do: 'refuse',
+          paymentIntentId,
+          detail: `The payment was not the order's: ${problem}.`,
+        },
+      };
+}
+
+const PROCESSING: Note = {
+  source: 'payment.processing',
+  event: 'payment.processing',
+  detail: 'The payment is on its way; the bank has not confirmed it yet.',
+};
+
+/** Stripe says that the session is paid, but by no payment: nothing that this shop asks for can do that. */
+const IGNORED: Note = {
+  source: 'payment.ignored',
+  event: 'payment.ignored',
+  detail: 'Stripe told of a payment without any money. It was ignored.',
+};
+
+function mismatch(session: CheckoutSession, expected: ExpectedPayment): string | undefined {
+  if (session.orderId !== expected.orderId) return 'it was made for another order';
+  if (session.livemode !== expected.livemode) return `it was made in ${session.livemode ? 'live' : 'test'} mode`;
+  if (session.amountMinor !== expected.amountMinor || session.currency !== expected.currency) {
+    return `${formatMoney(session)} was paid instead of ${formatMoney(expected)}`;
+  }
+  return undefined;
 }
 
 /**

@@ -1,5 +1,6 @@
 import process from 'node:process';
 import { type ClientConnectConfig, loadClientConnectConfig } from '@temporalio/envconfig';
+import { type Doubt, doubts } from '../domain/charge.ts';
 import { type Environment, environmentSchema } from './environment.ts';
 
 /** The sandbox's fixed credentials. They open nothing but a local Stripe that holds no money. */
@@ -47,9 +48,18 @@ function toConfig(env: Environment, stripe: StripeConfig, temporal: ClientConnec
     shutdownGraceMs: env.SHUTDOWN_GRACE_SECONDS * 1000,
     fulfillment: fulfillmentConfig(env),
     fulfillmentRetryMs: env.FULFILLMENT_RETRY_SECONDS * 1000,
+    holdShipmentFor: holdShipmentFor(env),
+    // A pause of no time at all would ask Stripe in a tight loop.
+    stripeRetryMaxMs: Math.max(1, Math.round(env.STRIPE_RETRY_MAX_SECONDS * 1000)),
     operatorToken: env.OPERATOR_TOKEN,
     telemetry: { zipkinUrl: env.ZIPKIN_URL, otlpTracesUrl: otlpTracesUrl(env) },
   };
+}
+
+/** The doubts about a payment that hold its shipment back; none if the setting says `nothing`. */
+function holdShipmentFor(env: Environment): readonly Doubt[] {
+  const named = env.HOLD_SHIPMENT_FOR.split(',');
+  return doubts.filter((doubt) => named.includes(doubt));
 }
 
 /** The shop's own fulfillment service, or undefined for the built-in warehouse. */

@@ -1,7 +1,11 @@
 import { z } from 'zod';
+import { doubts } from '../domain/charge.ts';
 
 /** Stripe ends a Checkout Session 24 hours after it was made; an hour is left for the last race about the money. */
 const MAX_PAYMENT_WINDOW_SECONDS = 23 * 3600;
+
+/** Banks decide within weeks; a shop that hears of it later than this has most likely mistyped the setting. */
+const MAX_STRIPE_RETRY_SECONDS = 7 * 24 * 3600;
 
 const port = z.coerce.number().int().min(0).max(65_535);
 const flag = z.enum(['true', 'false']).transform((value) => value === 'true');
@@ -169,6 +173,24 @@ export const environmentSchema = z.object({
     .default(300)
     .describe(
       'A fulfillment service that is away is asked every few seconds for this long, and then each time that so long has passed.',
+    ),
+  HOLD_SHIPMENT_FOR: z
+    .string()
+    .regex(
+      new RegExp(`^(nothing|(${doubts.join('|')})(,(${doubts.join('|')}))*)$`),
+      `must be \`nothing\`, or some of ${doubts.join(', ')} with commas between`,
+    )
+    .default('disputed,in_review,fraud_warning')
+    .describe(
+      "What holds a paid order's shipment back until the doubt is over or an operator releases the order: `disputed` (the customer's bank wants the money back), `in_review` (Stripe asks for a manual review), `fraud_warning` (the card's bank suspects fraud), `part_refunded` (some of the money went back at Stripe); with commas between. `nothing` ships all the same. Each is an alarm and a note on the timeline in any case.",
+    ),
+  STRIPE_RETRY_MAX_SECONDS: z.coerce
+    .number()
+    .gt(0)
+    .max(MAX_STRIPE_RETRY_SECONDS)
+    .default(6 * 3600)
+    .describe(
+      'The longest pause between two questions to Stripe about a refund that it refuses or a payment that is in doubt, in seconds; fractions are allowed. Pauses begin short and grow to this.',
     ),
   OPERATOR_TOKEN: z
     .string()

@@ -1,7 +1,7 @@
 import { type Attributes, type Context, context, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { withoutSecrets } from './logger.ts';
-import { contextOf } from './telemetry.ts';
+import { contextOf, currentTraceId } from './telemetry.ts';
 
 /*
  * The spans that Temporal's plugin does not make: requests, SQL and calls to Stripe, made by hand at three places.
@@ -118,6 +118,17 @@ export async function joinTrace<T>(request: FastifyRequest, traceparent: unknown
     return rest();
   }
   return context.with(startServerSpan(request, server, traceparent), rest);
+}
+
+/**
+ * Returns the trace id of a request, for an answer that is made outside of its handler. A request whose parent was to
+ * come later, and that failed before it did, gets a trace of its own here. All zeros if nothing is traced.
+ */
+export function traceIdOf(request: FastifyRequest): string {
+  const server = serverSpans.get(request);
+  if (server === undefined) return currentTraceId();
+  if (server.span === undefined) startServerSpan(request, server, undefined);
+  return server.span?.spanContext().traceId ?? currentTraceId();
 }
 
 function startServerSpan(request: FastifyRequest, server: ServerSpan, traceparent: unknown): Context {

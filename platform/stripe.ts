@@ -27,6 +27,9 @@ function sandboxAddress(url: string): { host: string; port: string; protocol: 'h
   return { host: hostname, port: port === '' ? (isHttps ? '443' : '80') : port, protocol: isHttps ? 'https' : 'http' };
 }
 
+/** A word that Stripe adds some day counts as unpaid: then nothing is shipped on it. */
+const PAID: ReadonlySet<string> = new Set(['paid', 'no_payment_required']);
+
 /** A delayed payment that came back without the money leaves its payment intent in one of these. */
 const FAILED_INTENT: ReadonlySet<Stripe.PaymentIntent.Status> = new Set(['requires_payment_method', 'canceled']);
 
@@ -38,16 +41,16 @@ const FAILED_INTENT: ReadonlySet<Stripe.PaymentIntent.Status> = new Set(['requir
  */
 export function toCheckoutSession(session: Stripe.Checkout.Session): CheckoutSession {
   const intent = session.payment_intent;
-  const unpaid = session.payment_status === 'unpaid';
+  const paid = PAID.has(session.payment_status);
   const failed =
-    unpaid && session.status === 'complete' && typeof intent === 'object' && intent !== null
+    !paid && session.status === 'complete' && typeof intent === 'object' && intent !== null
       ? FAILED_INTENT.has(intent.status)
       : false;
   return {
     sessionId: session.id,
-    orderId: session.client_reference_id,
+    orderId: session.metadata?.['order_id'] ?? null,
     status: toStatus(session.status),
-    payment: unpaid ? (failed ? 'failed' : 'unpaid') : 'paid',
+    payment: paid ? 'paid' : failed ? 'failed' : 'unpaid',
     paymentIntentId: typeof intent === 'object' ? (intent?.id ?? null) : intent,
     amountMinor: session.amount_total ?? 0,
     currency: (session.currency ?? '').toUpperCase(),

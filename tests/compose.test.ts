@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
-import { stripeEventTypes } from '../contracts/messages.ts';
+import { stripeEventTypes } from '../domain/stripe-event.ts';
 import { loadConfig } from '../platform/config.ts';
 import { environmentSchema } from '../platform/environment.ts';
 import { programOnPath } from '../dev/stack/programs.ts';

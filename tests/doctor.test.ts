@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Context, createContext } from '../cli/context.ts';
+import { aftercareWorkflowId, refundWorkflowId } from '../contracts/messages.ts';
 import type { Finding } from '../cli/doctor/finding.ts';
 import { runDoctor } from '../cli/doctor/doctor.ts';
 import type { OrderRecord } from '../database/orders.ts';
@@ -71,11 +72,13 @@ describe('the doctor', () => {
     expect((await world.stripe.ledger(order.orderId)).refunds).toHaveLength(1);
   });
 
-  test('does not give back again what came back by itself when the payment found no workflow', async () => {
+  test('settles a payment that found no workflow, once', async () => {
     const order = await world.orderWaitingForPayment();
     await lose(order);
-    await world.pay(order);
-    await world.untilEvent(order.orderId, 'payment.returned');
+    const { paymentIntentId } = await world.pay(order);
+    // Aftercare leaves it to whoever takes up the order, which may still be about to take the payment as its own.
+    await world.workflowResult(aftercareWorkflowId(paymentIntentId!));
+    expect((await world.stripe.ledger(order.orderId)).refunds).toEqual([]);
     expect(await repaired(order)).toMatchObject({ status: 'REFUNDED' });
     expect((await world.stripe.ledger(order.orderId)).refunds).toHaveLength(1);
   });
@@ -105,6 +108,21 @@ describe('the doctor', () => {
       expect((await world.stripe.ledger(order.orderId)).refunds).toHaveLength(1);
       expect(await world.stockOf(PENCIL)).toBe(available);
     });
+  });
+
+  test('goes on with a refund that was decided on and whose workflow is gone', async () => {
+    const { orderId } = await world.finishedOrder();
+    await world.workflowResult(orderId);
+    await world.stripe.refuseRefunds(1_000, false);
+    await context.orderWorkflow.refund({ orderId, status: 'FINISHED' }, { restock: true, reason: 'Broken.' });
+    await world.client.workflow.getHandle(refundWorkflowId(orderId)).terminate('lost, for a test');
+    await world.stripe.clearFaults();
+    expect(await problems()).toMatchObject([{ about: 'Refunds', orderIds: [orderId] }]);
+    expect(await problems(context, true)).toEqual([]);
+    const refunded = await world.untilStatus(orderId, 'REFUNDED');
+    expect(refunded.timeline.at(-1)?.detail).toBe(
+      'Broken. The payment was refunded in full. The goods are back in stock.',
+    );
   });
 
   test('leaves an order alone whose row is older than its end, since its goods have left', async () => {

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { orderIdOfKey, requestHash } from '../api/order-id.ts';
 import { ORDER_LIFECYCLE, type OrderLifecycleInput } from '../contracts/messages.ts';
 import type { Items } from './support/shop-client.ts';
+import { orderPolicy } from '../api/order-policy.ts';
 import { BOOK, newCustomer, ONE_PENCIL, PENCIL, startWorld, type World } from './support/world.ts';
 
 const TWO_PENCILS: Items = [{ itemID: PENCIL, quantity: 2 }];
@@ -122,8 +123,7 @@ describe.concurrent('a create with an Idempotency-Key', () => {
       traceparent: `00-${'1'.repeat(32)}-${'2'.repeat(16)}-01`,
       successUrl: 'http://127.0.0.1/success',
       cancelUrl: 'http://127.0.0.1/cancel',
-      paymentWindowMs: 60_000,
-      fulfillmentRetryMs: 60_000,
+      policy: orderPolicy(world.config),
     };
     await world.client.workflow.execute<(input: OrderLifecycleInput) => Promise<unknown>>(ORDER_LIFECYCLE, {
       workflowId: orderId,

@@ -19,6 +19,7 @@ import {
   type OrderLifecycleInput,
 } from '../contracts/messages.ts';
 import type { OrderRecord } from '../database/orders.ts';
+import { orderPolicy } from '../api/order-policy.ts';
 import { BOOK, PENCIL, startWorld, type World } from './support/world.ts';
 
 type Start = {
@@ -154,7 +155,7 @@ describe('update-with-start', () => {
     queue = 'orders',
     deadlineMs = 20_000,
   }: Start): Promise<CreateResult> {
-    const { publicUrl, temporal, paymentWindowMs } = world.config;
+    const { publicUrl, temporal } = world.config;
     const input: OrderLifecycleInput = {
       orderId,
       customerId: 'customer',
@@ -165,8 +166,7 @@ describe('update-with-start', () => {
       traceparent: `00-${'1'.repeat(32)}-${'1'.repeat(16)}-01`,
       successUrl: `${publicUrl}/payment/return`,
       cancelUrl: `${publicUrl}/payment`,
-      paymentWindowMs,
-      fulfillmentRetryMs: 1_000,
+      policy: orderPolicy(world.config),
     };
     const startWorkflowOperation = new WithStartWorkflowOperation(ORDER_LIFECYCLE, {
       workflowId: orderId,

@@ -1,22 +1,113 @@
-import { log } from '@temporalio/workflow';
-import type { PaymentAftercareInput, PaymentAftercareResult } from '../contracts/messages.ts';
-import { decideAftercare } from '../domain/aftercare.ts';
-import { connectActivities } from './activities.ts';
-import { carryOutAftercare } from './aftercare-steps.ts';
+import { CancellationScope, condition, continueAsNew, log, setHandler } from '@temporalio/workflow';
+import type { StoredOrder } from '../activities/orders.ts';
+import type { OrderChanges, PaymentAftercareInput } from '../contracts/messages.ts';
+import { decideAftercare, noteReturned, paymentToLookAt } from '../domain/aftercare.ts';
+import { type Charge, keptOf, type Note } from '../domain/charge.ts';
+import { transitionEvent } from '../domain/order-status.ts';
+import type { StripeEvent } from '../domain/stripe-event.ts';
+import { type Activities, connectActivities } from './shared/activities.ts';
+import { hasLongHistory, refundUntilAccepted } from './shared/refund.ts';
+import { alarm, reportEvent } from './shared/report.ts';
+import { stripeEventSignal } from './shared/stripe-event-signal.ts';
 
 /**
- * Handles one event of Stripe for an order whose workflow has ended: gives a late payment back, and writes disputes and
- * failed refunds to the order's timeline. The workflow id is `stripe-<event id>`, so an event is handled once.
+ * Looks after one payment when its order is past it: refunds a payment that the order does not need, writes refunds,
+ * disputes, reviews and fraud warnings to the order's timeline, and makes a FINISHED order REFUNDED once all of its money
+ * has gone back. The workflow id is `payment-<payment intent>`, so a payment is looked after by one at a time; more events
+ * of it come as signals. What it does follows from what Stripe and the row say, so events may come twice or in any order.
  */
-export async function paymentAftercare({ orderId, event }: PaymentAftercareInput): Promise<PaymentAftercareResult> {
-  const activities = connectActivities();
-  const order = await activities.orders.readEndedOrder.executeWithOptions({ summary: 'Read the order' }, [orderId]);
-  if (order === null) {
-    log.warn('An event names an order that does not exist', { orderId, eventId: event.eventId });
-    return { did: 'nothing' };
+export async function paymentAftercare(input: PaymentAftercareInput): Promise<void> {
+  const pending: StripeEvent[] = [];
+  setHandler(stripeEventSignal, (event) => {
+    if (event.eventId !== input.event.eventId) pending.push(event);
+  });
+  // Temporal's Cancel does not tear it: half a refund helps nobody.
+  await CancellationScope.nonCancellable(async () => {
+    for (let event: StripeEvent | undefined = input.event; event !== undefined; event = pending.shift()) {
+      await new Aftercare(input, pending).handle(event);
+    }
+  });
+}
+
+class Aftercare {
+  readonly #input: PaymentAftercareInput;
+  readonly #pending: readonly StripeEvent[];
+  readonly #activities: Activities = connectActivities();
+
+  constructor(input: PaymentAftercareInput, pending: readonly StripeEvent[]) {
+    this.#input = input;
+    this.#pending = pending;
   }
-  const step = decideAftercare({ orderId, ...order }, event);
-  if (step.do === 'nothing') return { did: 'nothing' };
-  await carryOutAftercare(activities, { orderId, status: order.status, eventId: event.eventId }, step);
-  return { did: step.do };
+
+  async handle(event: StripeEvent): Promise<void> {
+    const { orders, payment } = this.#activities;
+    const { orderId } = this.#input;
+    const order = await orders.readOrder.executeWithOptions({ summary: 'Read the order' }, [orderId]);
+    if (order === null) {
+      log.warn('An event names an order that does not exist', { orderId, eventId: event.eventId });
+      return;
+    }
+    const paymentIntentId = paymentToLookAt(order, event);
+    if (paymentIntentId === undefined) return;
+    const charge = await payment.readCharge.executeWithOptions({ summary: 'Read the charge' }, [paymentIntentId]);
+    if (charge === null) return;
+    const { notes, then } = decideAftercare(
+      { ...order, refundIsRequested: order.requestedRefund !== null },
+      event,
+      charge,
+    );
+    const changes = paymentIntentId === order.paymentIntentId ? { keptAmountMinor: keptOf(charge) } : {};
+    for (const note of notes) await this.#note(order, note, changes);
+    if (then.do === 'return') await this.#return(order, event, charge);
+    if (then.do === 'refunded') await this.#becomeRefunded(order, then.detail);
+  }
+
+  async #note(order: StoredOrder, note: Note, changes: OrderChanges = {}): Promise<void> {
+    if (order.sources.includes(note.source)) return;
+    const { source, event, detail } = note;
+    if (note.alarm === true) alarm(detail, { orderId: order.orderId });
+    await this.#activities.orders.recordTimelineEntry.executeWithOptions({ summary: event }, [
+      { orderId: order.orderId, source, event, detail, changes },
+    ]);
+    reportEvent(order.orderId, event, order.status);
+  }
+
+  /** Refunds a payment that the order does not need. */
+  async #return(order: StoredOrder, event: StripeEvent, charge: Charge): Promise<void> {
+    const { orderId } = order;
+    const { paymentIntentId } = charge;
+    log.warn('A payment came that the order does not need; it is refunded', { orderId, paymentIntentId });
+    await refundUntilAccepted(this.#activities, {
+      orderId,
+      paymentIntentId,
+      longestPauseMs: this.#input.stripeRetryMaxMs,
+      attempts: this.#input.refundAttempts,
+      onRefused: async (attempts) => {
+        if (!hasLongHistory()) return;
+        // Events that have come meanwhile say to look at this payment, which the next run does first of all.
+        await continueAsNew<typeof paymentAftercare>({ ...this.#input, event, refundAttempts: attempts });
+      },
+      pause: async (forMs) => {
+        const known = this.#pending.length;
+        await condition(() => this.#pending.length > known, forMs, { summary: 'Before Stripe is asked again' });
+      },
+    });
+    await this.#note(order, noteReturned(charge));
+  }
+
+  /** All money of an order that is FINISHED has gone back at Stripe. */
+  async #becomeRefunded({ orderId, status }: StoredOrder, detail: string): Promise<void> {
+    const event = transitionEvent('REFUNDED');
+    await this.#activities.orders.recordTimelineEntry.executeWithOptions({ summary: event }, [
+      {
+        orderId,
+        source: event,
+        event,
+        detail,
+        transition: { from: status, to: 'REFUNDED' },
+        changes: { keptAmountMinor: 0 },
+      },
+    ]);
+    reportEvent(orderId, event, 'REFUNDED');
+  }
 }

@@ -1,36 +1,84 @@
-import type { RefundOrderInput, RefundResult } from '../contracts/messages.ts';
-import { connectActivities } from './activities.ts';
-import { reportEvent } from './events.ts';
-import { refundPayment } from './refund.ts';
+import { CancellationScope, continueAsNew, sleep } from '@temporalio/workflow';
+import {
+  REFUND_REQUESTED,
+  REFUND_REQUESTED_AFTER_THE_END,
+  type RefundOrderInput,
+  type RefundResult,
+} from '../contracts/messages.ts';
+import { describeWayBack, isDecided, isInquiry, type WayBack, wayBackOf } from '../domain/charge.ts';
+import { must } from '../domain/must.ts';
+import { transitionEvent } from '../domain/order-status.ts';
+import { connectActivities } from './shared/activities.ts';
+import { hasLongHistory, refundUntilAccepted } from './shared/refund.ts';
+import { reportEvent } from './shared/report.ts';
 
 /**
  * Refunds an order that is FINISHED, for an operator. The workflow id is `refund-<order id>`, so that asking twice is
  * asking once. REFUNDED means that Stripe has accepted the refund.
  */
-export async function refundOrder({ orderId, restock, reason }: RefundOrderInput): Promise<RefundResult> {
-  const activities = connectActivities();
-  const order = await activities.orders.readEndedOrder.executeWithOptions({ summary: 'Read the order' }, [orderId]);
+export async function refundOrder(input: RefundOrderInput): Promise<RefundResult> {
+  // Temporal's Cancel does not tear it: half a refund helps nobody.
+  return CancellationScope.nonCancellable(() => refund(input));
+}
+
+async function refund(input: RefundOrderInput): Promise<RefundResult> {
+  const { orderId } = input;
+  const { orders, payment, stock } = connectActivities();
+  const order = await orders.readOrder.executeWithOptions({ summary: 'Read the order' }, [orderId]);
   if (order === null) throw new Error(`Order ${orderId} does not exist`);
   if (order.status === 'REFUNDED') return { outcome: 'refunded' };
-  if (order.status !== 'FINISHED' || order.paymentIntentId === null) {
+  const { paymentIntentId } = order;
+  if (order.status !== 'FINISHED' || paymentIntentId === null) {
     return { outcome: 'notRefundable', status: order.status };
   }
-  const refund = await refundPayment(activities, { orderId, paymentIntentId: order.paymentIntentId });
-  if (refund === 'disputed') return { outcome: 'disputed' };
-  if (restock) {
-    await activities.stock.giveBackStock.executeWithOptions({ summary: 'Give the stock back' }, [
-      { orderId, runId: order.runId },
+  // A decision of before is carried out, whatever is asked for now.
+  const request = order.requestedRefund ?? input.request;
+  if (order.requestedRefund === null) {
+    const charge = must(await payment.readCharge(paymentIntentId), `the charge of payment ${paymentIntentId}`);
+    const isDisputed = charge.disputes.some((dispute) => !isDecided(dispute) && !isInquiry(dispute));
+    if (isDisputed && wayBackOf(charge) === undefined) return { outcome: 'disputed' };
+    const detail = `${request.reason} The payment is being refunded.`;
+    await orders.recordTimelineEntry.executeWithOptions({ summary: REFUND_REQUESTED }, [
+      {
+        orderId,
+        source: REFUND_REQUESTED_AFTER_THE_END,
+        event: REFUND_REQUESTED,
+        detail,
+        data: { refund: request },
+      },
     ]);
   }
-  await activities.orders.recordEntryAfterTheEnd.executeWithOptions({ summary: 'order.refunded' }, [
+  const wayBack = await refundUntilAccepted(
+    { payment },
     {
       orderId,
-      source: 'refund',
-      event: 'order.refunded',
-      detail: `${reason} The payment was given back in full${restock ? ', and the goods are back in stock' : ''}.`,
+      paymentIntentId,
+      longestPauseMs: input.stripeRetryMaxMs,
+      attempts: input.refundAttempts,
+      onRefused: async (refundAttempts) => {
+        if (hasLongHistory()) await continueAsNew<typeof refundOrder>({ ...input, refundAttempts });
+      },
+      pause: (forMs) => sleep(forMs, { summary: 'Before Stripe is asked again' }),
+    },
+  );
+  if (request.restock) {
+    await stock.giveBackStock.executeWithOptions({ summary: 'Give the stock back' }, [{ orderId, runId: order.runId }]);
+  }
+  const event = transitionEvent('REFUNDED');
+  await orders.recordTimelineEntry.executeWithOptions({ summary: event }, [
+    {
+      orderId,
+      source: event,
+      event,
+      detail: describeRefund(request.reason, wayBack, request.restock),
       transition: { from: 'FINISHED', to: 'REFUNDED' },
+      changes: { keptAmountMinor: 0 },
     },
   ]);
-  reportEvent(orderId, 'order.refunded', 'REFUNDED');
+  reportEvent(orderId, event, 'REFUNDED');
   return { outcome: 'refunded' };
+}
+
+function describeRefund(reason: string, wayBack: WayBack, restock: boolean): string {
+  return `${reason} ${describeWayBack(wayBack)}${restock ? ' The goods are back in stock.' : ''}`;
 }

@@ -154,7 +154,7 @@ function lastDetail({ timeline }: Order, event: string): string[] {
 /** What came after the order's end and is the customer's business: their money. A dispute is the shop's. */
 function afterTheEnd(order: Order): string[] {
   return order.timeline.flatMap(({ event, detail }) => {
-    if (event === 'payment.returned') return [detail];
+    if (event === 'payment.returned' || event === 'payment.refunded') return [detail];
     if (event === 'refund.failed') {
       return ['Your bank did not take the money that we sent back. We will return it to you in another way.'];
     }

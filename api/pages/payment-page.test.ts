@@ -2,11 +2,10 @@ import { describe, expect, it, vi } from 'vitest';
 import type { OrderRecord } from '../../database/orders.ts';
 import { orderStatuses } from '../../domain/order-status.ts';
 import { startApi } from '../testing/api.ts';
-import { orderRecord } from '../testing/fakes.ts';
+import { orderRecord, timelineEntry } from '../testing/fakes.ts';
 import { describeForCustomer } from './customer-words.ts';
 import { renderPaymentPage } from './payment-page.ts';
 
-const AT = new Date('2026-01-02T10:00:00.000Z');
 const LINK = 'https://checkout.stripe.example/c/pay/cs_1?a=1&b=2';
 
 function waiting(...later: readonly [string, string][]): OrderRecord {
@@ -14,13 +13,9 @@ function waiting(...later: readonly [string, string][]): OrderRecord {
   return orderRecord({
     status: 'WAITING_FOR_PAYMENT',
     paymentLink: LINK,
-    timeline: timeline.map(([event, detail], index) => ({
-      seq: index + 1,
-      at: AT,
-      status: 'WAITING_FOR_PAYMENT' as const,
-      event,
-      detail,
-    })),
+    timeline: timeline.map(([event, detail], index) =>
+      timelineEntry({ seq: index + 1, status: 'WAITING_FOR_PAYMENT', event, detail }),
+    ),
   });
 }
 
@@ -33,7 +28,9 @@ function ended(
   const entries = [[event, detail] as const, ...later];
   return orderRecord({
     status,
-    timeline: entries.map(([name, text], index) => ({ seq: index + 1, at: AT, status, event: name, detail: text })),
+    timeline: entries.map(([name, text], index) =>
+      timelineEntry({ seq: index + 1, status, event: name, detail: text }),
+    ),
   });
 }
 
@@ -100,7 +97,7 @@ describe('the page of an order', () => {
     });
   });
 
-  it.each(['payment.disputed', 'dispute.funds_withdrawn', 'dispute.closed', 'refund.failed', 'payment.ignored'])(
+  it.each(['payment.disputed', 'payment.in_review', 'dispute.closed', 'refund.failed', 'payment.ignored'])(
     'keeps what is between the shop and the bank off the page: %s',
     (event) => {
       const page = renderPaymentPage(ended('FINISHED', 'order.finished', 'Shipped.', [event, 'DISPUTE']));
@@ -218,7 +215,7 @@ describe('the routes of the page', () => {
       orders: [
         orderRecord({
           status: 'FINISHED',
-          timeline: [{ seq: 1, at: AT, status: 'FINISHED', event: 'order.finished', detail: '' }],
+          timeline: [timelineEntry({ status: 'FINISHED', event: 'order.finished' })],
         }),
       ],
     });

@@ -1,5 +1,6 @@
 import { html } from 'ghtml';
 import type { OrderRecord } from '../../database/orders.ts';
+import { timelineForCustomer } from '../order-view.ts';
 import { formatMoney } from '../../domain/money.ts';
 import { type CustomerWords, describeForCustomer, type Notice } from './customer-words.ts';
 import { renderPage } from './page.ts';
@@ -97,10 +98,10 @@ function renderCancel(query: string): string {
   </form>`;
 }
 
-function renderHistory({ timeline }: OrderRecord): string {
-  const entries = timeline
-    .filter(({ event }) => !SHOP_EVENTS.has(event) && !event.startsWith('dispute.'))
-    .map(({ at, detail }) => html`<li><time datetime="${at.toISOString()}">${inWords(at)}</time> ${detail}</li>`);
+function renderHistory(order: OrderRecord): string {
+  const entries = timelineForCustomer(order).map(
+    ({ at, detail }) => html`<li><time datetime="${at.toISOString()}">${inWords(at)}</time> ${detail}</li>`,
+  );
   return html`<details>
     <summary>What happened so far</summary>
     <ol class="history">
@@ -108,9 +109,6 @@ function renderHistory({ timeline }: OrderRecord): string {
     </ol>
   </details>`;
 }
-
-/** Entries that are the shop's business, as all of a dispute is, and would only worry a customer. */
-const SHOP_EVENTS: ReadonlySet<string> = new Set(['payment.ignored', 'payment.disputed', 'refund.failed']);
 
 /** The script writes the time as it is where the customer is; without it, it says whose time it is. */
 function inWords(at: Date): string {

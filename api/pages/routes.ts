@@ -19,10 +19,11 @@ const linkQuery = pageQuery.omit({ notice: true });
 
 const htmlPage = { 'text/html': { schema: z.string() } };
 /**
- * A customer is back a little before the webhook, mostly. An order that is paid a moment later need not be told, which
- * spares its history seven events.
+ * How long the webhook is waited for once a customer is back from Stripe: mostly it comes a moment later, and an order
+ * that is paid by then need not be told, which spares its history seven events. Told, the order asks Stripe at once;
+ * this is the only delay.
  */
-const RETURN_DELAY_MS = 1_000;
+const RETURN_DELAY_MS = 3_000;
 const ASSET_MAX_AGE_SECONDS = 365 * 24 * 3600;
 
 /** A page loads its own style and script, asks its own API, and is shown in nobody's frame. */
@@ -42,7 +43,7 @@ const contentSecurityPolicy = {
 
 /** The pages that customers see. What goes wrong on them is told on a page too. */
 export function paymentPages(dependencies: Dependencies): FastifyPluginAsyncZod {
-  const { publicUrl, lifecycle, findOrder, logger } = dependencies;
+  const { publicUrl, orderWorkflow, findOrder, logger } = dependencies;
   return async (app) => {
     app.setErrorHandler((error, request, reply) => {
       const apiError = toApiError(error);
@@ -79,7 +80,7 @@ export function paymentPages(dependencies: Dependencies): FastifyPluginAsyncZod 
     async function tellUnlessPaid(orderId: string): Promise<void> {
       try {
         const order = await findOrder(orderId);
-        if (order?.status === 'WAITING_FOR_PAYMENT') await lifecycle.customerReturned(orderId);
+        if (order?.status === 'WAITING_FOR_PAYMENT') await orderWorkflow.customerReturned(orderId);
       } catch (err) {
         logger.warn({ err, orderId }, "The order was not told that its customer is back from Stripe's page");
       }
@@ -150,7 +151,8 @@ async function cancelForPage(
   orderId: string,
 ): Promise<Notice | undefined> {
   try {
-    return (await cancelOrder(dependencies, customerId, orderId)) ? undefined : 'cancelling';
+    const { ended } = await cancelOrder(dependencies, orderId, { by: 'customer', customerId });
+    return ended ? undefined : 'cancelling';
   } catch (error) {
     const apiError = toApiError(error);
     if (apiError.statusCode === 404) throw apiError;

@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
-import { cancelOrderSchema, envelopeSchema, orderSchema } from '../schemas.ts';
+import { emptyBodySchema, envelopeSchema, orderSchema } from '../schemas.ts';
 import { cancelOrder } from '../cancel-order.ts';
-import { type Dependencies, readOrder } from '../dependencies.ts';
+import type { Dependencies } from '../dependencies.ts';
 import { success } from '../envelope.ts';
 import { toOrderView } from '../order-view.ts';
 import { errorResponses } from './error-responses.ts';
@@ -16,11 +16,11 @@ export function cancelOrderRoute(dependencies: Dependencies): FastifyPluginAsync
         operationId: 'cancelOrder',
         summary: 'Cancel an order',
         description:
-          'Stock is given back, and money where some came. An order whose fulfillment has begun is not cancelled any ' +
+          'Stock is given back, and money if some came. An order whose fulfillment has begun is not cancelled any ' +
           'more. Sent again it changes nothing.',
         tags: ['Orders'],
         params: orderParams,
-        body: cancelOrderSchema,
+        body: emptyBodySchema,
         response: {
           200: envelopeSchema(orderSchema).describe('The order has ended.'),
           202: envelopeSchema(orderSchema).describe('The order is being cancelled; read it to see how it ends.'),
@@ -29,8 +29,7 @@ export function cancelOrderRoute(dependencies: Dependencies): FastifyPluginAsync
       },
       handler: async (request, reply) => {
         const { customerID: customerId, orderID: orderId } = request.params;
-        const ended = await cancelOrder(dependencies, customerId, orderId);
-        const order = await readOrder(dependencies, customerId, orderId);
+        const { order, ended } = await cancelOrder(dependencies, orderId, { by: 'customer', customerId });
         return ended
           ? reply.code(200).send(success(toOrderView(order), order.traceId))
           : reply.code(202).send(success(toOrderView(order), order.traceId, 'the order is being cancelled'));

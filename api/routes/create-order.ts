@@ -62,8 +62,7 @@ export function createOrderRoute(dependencies: Dependencies): FastifyPluginAsync
           traceparent: currentTraceparent(),
           successUrl: paymentPageUrl(dependencies.publicUrl, { customerId, orderId }, '/payment/return'),
           cancelUrl: paymentPageUrl(dependencies.publicUrl, { customerId, orderId }),
-          paymentWindowMs: dependencies.paymentWindowMs,
-          fulfillmentRetryMs: dependencies.fulfillmentRetryMs,
+          policy: dependencies.policy,
         });
       },
     });
@@ -111,9 +110,9 @@ async function findMade({ findOrder }: Dependencies, orderId: string): Promise<M
   }
 }
 
-async function startOrder({ lifecycle }: Dependencies, input: OrderLifecycleInput): Promise<CreateResult> {
+async function startOrder({ orderWorkflow }: Dependencies, input: OrderLifecycleInput): Promise<CreateResult> {
   try {
-    return await lifecycle.create(input);
+    return await orderWorkflow.create(input);
   } catch (error) {
     if (isAway(error)) throw unanswered(input.orderId, error, input.keyed);
     const data = { order_id: input.orderId };
@@ -132,10 +131,10 @@ async function startOrder({ lifecycle }: Dependencies, input: OrderLifecycleInpu
 }
 
 function unanswered(orderId: string, cause: unknown, keyed = true): ApiError {
-  const mend = keyed
+  const fix = keyed
     ? 'Send the request again with the same Idempotency-Key: it brings this order, never a second one'
     : 'Look for it under its id; with an Idempotency-Key the request can be sent again safely';
-  return new ApiError('unavailable', `Order ${orderId} is not confirmed yet, and may exist. ${mend}`, {
+  return new ApiError('unavailable', `Order ${orderId} is not confirmed yet, and may exist. ${fix}`, {
     data: { order_id: orderId },
     cause,
   });

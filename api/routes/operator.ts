@@ -1,15 +1,24 @@
 import { fastifyBearerAuth } from '@fastify/bearer-auth';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { envelopeSchema, operatorOrderSchema, orderLookupSchema, refundOrderSchema } from '../schemas.ts';
+import {
+  emptyBodySchema,
+  envelopeSchema,
+  operatorCancelSchema,
+  operatorOrderSchema,
+  orderLookupSchema,
+  refundOrderSchema,
+} from '../schemas.ts';
 import { isOrderId } from '../../domain/order-id.ts';
 import type { OrderLookup, OrderRecord } from '../../database/orders.ts';
 import { must } from '../../domain/must.ts';
+import { cancelOrder } from '../cancel-order.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { success } from '../envelope.ts';
 import { ApiError } from '../errors.ts';
 import { toOrderView } from '../order-view.ts';
 import { refundOrder } from '../refund-order.ts';
+import { releaseOrder } from '../release-order.ts';
 import { errorResponses } from './error-responses.ts';
 
 export type OperatorOptions = {
@@ -19,6 +28,8 @@ export type OperatorOptions = {
 };
 
 const operatorOrder = envelopeSchema(operatorOrderSchema);
+/** Not checked here: a malformed id is answered as an unknown one is. */
+const orderParams = z.object({ orderID: z.string() });
 
 /** What the shop's own people do. Without a token in the settings these routes do not exist. */
 export function operatorRoutes(
@@ -55,16 +66,45 @@ export function operatorRoutes(
 
     app.route({
       method: 'POST',
+      url: '/api/operator/orders/:orderID/cancel',
+      schema: {
+        operationId: 'operatorCancelOrder',
+        summary: "Cancel a customer's order",
+        description:
+          'The payment link is closed, the stock is given back, and a payment that comes meanwhile is refunded. An order ' +
+          'whose fulfillment has begun is refunded instead. Sent again it changes nothing.',
+        tags: ['Operators'],
+        security: [{ operatorToken: [] }],
+        params: orderParams,
+        body: operatorCancelSchema,
+        response: {
+          200: operatorOrder.describe('The order has ended.'),
+          202: operatorOrder.describe('The order is being cancelled; read it to see how it ends.'),
+          ...errorResponses(400, 401, 404, 409, 413, 415, 429, 500, 503),
+        },
+      },
+      handler: async (request, reply) => {
+        const { reason } = request.body;
+        const { order, ended } = await cancelOrder(dependencies, request.params.orderID, { by: 'operator', reason });
+        const view = toOperatorView(order);
+        return ended
+          ? reply.code(200).send(success(view, order.traceId))
+          : reply.code(202).send(success(view, order.traceId, 'the order is being cancelled'));
+      },
+    });
+
+    app.route({
+      method: 'POST',
       url: '/api/operator/orders/:orderID/refund',
       schema: {
         operationId: 'refundOrder',
-        summary: 'Give the money of an order back',
+        summary: 'Refund an order',
         description:
           'A paid order whose shipment can still be called off, or a finished one, with or without restock. REFUNDED ' +
           'means that Stripe has accepted the refund. Sent again it changes nothing.',
         tags: ['Operators'],
         security: [{ operatorToken: [] }],
-        params: z.object({ orderID: z.string() }),
+        params: orderParams,
         body: refundOrderSchema,
         response: {
           200: operatorOrder.describe('The order is refunded.'),
@@ -73,13 +113,35 @@ export function operatorRoutes(
         },
       },
       handler: async (request, reply) => {
-        const refunded = await refundOrder(dependencies, request.params.orderID, request.body);
-        const order = await findOrder(request.params.orderID);
-        if (order === undefined) throw new ApiError('noSuchOrder', 'There is no such order');
+        const { order, outcome } = await refundOrder(dependencies, request.params.orderID, request.body);
         const view = toOperatorView(order);
-        return refunded
-          ? reply.code(200).send(success(view, order.traceId))
-          : reply.code(202).send(success(view, order.traceId, 'the order is being refunded'));
+        return outcome === 'underWay'
+          ? reply.code(202).send(success(view, order.traceId, 'the order is being refunded'))
+          : reply.code(200).send(success(view, order.traceId));
+      },
+    });
+
+    app.route({
+      method: 'POST',
+      url: '/api/operator/orders/:orderID/release',
+      schema: {
+        operationId: 'releaseOrder',
+        summary: 'Ship a paid order although its payment is in doubt',
+        description:
+          'An order is held back while its payment is disputed, in review, or suspected of fraud (HOLD_SHIPMENT_FOR). ' +
+          'Released, it is shipped, and the risk is the shop’s. A doubt that comes up later holds it again.',
+        tags: ['Operators'],
+        security: [{ operatorToken: [] }],
+        params: orderParams,
+        body: emptyBodySchema,
+        response: {
+          200: operatorOrder.describe('The order is released; read it to see how its shipment goes.'),
+          ...errorResponses(400, 401, 404, 409, 413, 415, 429, 500, 503),
+        },
+      },
+      handler: async (request, reply) => {
+        const order = await releaseOrder(dependencies, request.params.orderID);
+        return reply.code(200).send(success(toOperatorView(order), order.traceId, 'the order is released'));
       },
     });
   };
@@ -101,7 +163,8 @@ async function resolve(
 
 function toOperatorView(order: OrderRecord): z.output<typeof operatorOrderSchema> {
   return {
-    ...toOrderView(order),
+    ...toOrderView(order, order.timeline),
+    kept_amount_minor: order.keptAmountMinor,
     checkout_session_id: order.checkoutSessionId,
     payment_intent_id: order.paymentIntentId,
     workflow_id: order.orderId,

@@ -1,9 +1,10 @@
 import type { CreateResult, OrderLifecycleInput } from '../../contracts/messages.ts';
 import type { OrderRecord } from '../../database/orders.ts';
+import type { CancelRequest, RefundRequest } from '../../domain/order-message.ts';
 import { createLogger } from '../../platform/logger.ts';
 import { createMetrics } from '../../platform/metrics.ts';
 import type { Dependencies } from '../dependencies.ts';
-import type { CancelOutcome } from '../order-lifecycle.ts';
+import type { CancelOutcome, RefundOutcome, ReleaseOutcome } from '../order-workflow-client.ts';
 
 const AT = new Date('2026-01-02T10:00:00.000Z');
 
@@ -30,39 +31,57 @@ export function orderRecord(changes: Partial<OrderRecord> = {}): OrderRecord {
       { itemId: 'prod_SNjRcpjxpiazxk', name: 'Pencil', quantity: 20, unitAmountMinor: 100 },
       { itemId: 'prod_SNjQpQjNC8QuaD', name: 'Book', quantity: 5, unitAmountMinor: 500 },
     ],
-    timeline: [{ seq: 1, at: AT, status, event: 'order.created', detail: 'The order was made.' }],
+    keptAmountMinor: 0,
+    timeline: [timelineEntry({ status, event: 'order.created', detail: 'The order was made.' })],
     ...changes,
   };
+}
+
+/** An entry of a timeline, the first one if nothing else is said. */
+export function timelineEntry(changes: Partial<OrderRecord['timeline'][number]>): OrderRecord['timeline'][number] {
+  const { seq = 1, event = 'order.created' } = changes;
+  return { seq, at: AT, status: 'PENDING', event, detail: '', source: `${event}:${seq}`, data: {}, ...changes };
 }
 
 export type FakeAnswers = {
   readonly orders?: readonly OrderRecord[];
   readonly create?: (input: OrderLifecycleInput) => Promise<CreateResult>;
   readonly cancel?: (orderId: string) => Promise<CancelOutcome>;
+  readonly refund?: (order: Pick<OrderRecord, 'orderId' | 'status'>) => Promise<RefundOutcome>;
+  readonly release?: (orderId: string) => Promise<ReleaseOutcome>;
   readonly customerReturned?: () => Promise<void>;
 };
 
-/** The parts of the orders API without a server behind them; `created` and `cancelled` hold what was asked for. */
+/** The parts of the orders API without a server behind them; `created`, `asked` and so on hold what was asked for. */
 export function fakeDependencies(answers: FakeAnswers = {}) {
   const orders = new Map((answers.orders ?? []).map((order) => [order.orderId, order]));
   const created: OrderLifecycleInput[] = [];
   const cancelled: string[] = [];
   const returned: string[] = [];
+  /** What the workflows were asked for, in order. */
+  const asked: unknown[] = [];
   const dependencies: Dependencies = {
     publicUrl: 'http://shop.example:8101',
-    paymentWindowMs: 60_000,
-    fulfillmentRetryMs: 60_000,
+    policy: { paymentWindowMs: 60_000, fulfillmentRetryMs: 60_000, stripeRetryMaxMs: 60_000, holdShipmentFor: [] },
     findOrder: async (orderId) => orders.get(orderId),
-    lifecycle: {
+    orderWorkflow: {
       create: async (input) => {
         created.push(input);
         return answers.create?.(input) ?? { requestHash: input.requestHash, traceId: '7'.repeat(32), refusal: null };
       },
-      cancel: async (orderId) => {
+      cancel: async (orderId: string, request: CancelRequest) => {
         cancelled.push(orderId);
+        asked.push({ cancel: orderId, ...request });
         return answers.cancel?.(orderId) ?? { outcome: 'closed' };
       },
-      refund: async () => ({ outcome: 'closed' }),
+      refund: async (order: Pick<OrderRecord, 'orderId' | 'status'>, request: RefundRequest) => {
+        asked.push({ refund: order.orderId, status: order.status, ...request });
+        return answers.refund?.(order) ?? { outcome: 'closed' };
+      },
+      release: async (orderId) => {
+        asked.push({ release: orderId });
+        return answers.release?.(orderId) ?? { outcome: 'closed' };
+      },
       customerReturned: async (orderId) => {
         returned.push(orderId);
         await answers.customerReturned?.();
@@ -71,5 +90,5 @@ export function fakeDependencies(answers: FakeAnswers = {}) {
     metrics: createMetrics(),
     logger: createLogger({ production: true, logLevel: 'silent' }, 'test'),
   };
-  return { dependencies, orders, created, cancelled, returned };
+  return { dependencies, orders, created, cancelled, returned, asked };
 }

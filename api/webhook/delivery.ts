@@ -1,44 +1,42 @@
-import { type Client, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
+import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import {
   aftercareWorkflowId,
   PAYMENT_AFTERCARE,
   type PaymentAftercareInput,
   STRIPE_EVENT_SIGNAL,
-  type StripeEvent,
   type TaskQueues,
 } from '../../contracts/messages.ts';
 import type { OrderRecord } from '../../database/orders.ts';
-import { decideAftercare } from '../../domain/aftercare.ts';
-import type { EventForOrder } from './stripe-event.ts';
+import { paymentToLookAt } from '../../domain/aftercare.ts';
+import type { StripeEvent } from '../../domain/stripe-event.ts';
 
 /** Stripe waits some seconds for the answer and then sends the event again, so waiting longer helps nobody. */
 const DELIVERY_TIMEOUT_MS = 5_000;
 
-export type Delivery = {
-  readonly outcome:
-    | 'delivered'
-    /** The order has ended, and `paymentAftercare` takes the event. */
-    | 'aftercare'
-    /** The order has ended, and the event says nothing that it does not know. */
-    | 'settled'
-    /** No order of ours. */
-    | 'unknownOrder';
-  readonly orderId: string | undefined;
-};
+export type DeliveryOutcome =
+  | 'delivered'
+  /** The order has ended, and `paymentAftercare` takes the event. */
+  | 'aftercare'
+  /** The order has ended, and the event says nothing that it does not know. */
+  | 'settled'
+  /** No order of ours. */
+  | 'unknownOrder';
 
 type Options = {
   readonly client: Client;
   readonly taskQueues: TaskQueues;
   readonly findOrder: (orderId: string) => Promise<OrderRecord | undefined>;
-  readonly findOrderIdByPaymentIntent: (paymentIntentId: string) => Promise<string | undefined>;
+  /** The longest pause before Stripe is asked again about a refund that it refuses. */
+  readonly stripeRetryMaxMs: number;
 };
 
 /**
- * Brings Stripe's events to the orders' workflows. An event that comes again does no harm: a workflow drops what it has
- * seen by its id, and aftercare runs once for each event.
+ * Brings Stripe's events to the workflow that looks after the payment: the order's own while it runs, `paymentAftercare`
+ * after its end. An event that comes again does no harm: a workflow drops what it has seen by its id.
  */
-export function createEventDelivery({ client, taskQueues, findOrder, findOrderIdByPaymentIntent }: Options) {
-  async function signal(orderId: string, event: StripeEvent): Promise<boolean> {
+export function createEventDelivery({ client, taskQueues, findOrder, stripeRetryMaxMs }: Options) {
+  /** @returns false if the order has no running workflow */
+  async function signalOrder(orderId: string, event: StripeEvent): Promise<boolean> {
     try {
       await client.withDeadline(Date.now() + DELIVERY_TIMEOUT_MS, () =>
         client.workflow.getHandle(orderId).signal(STRIPE_EVENT_SIGNAL, event),
@@ -50,38 +48,37 @@ export function createEventDelivery({ client, taskQueues, findOrder, findOrderId
     }
   }
 
-  async function startAftercare(input: PaymentAftercareInput): Promise<void> {
-    try {
-      await client.withDeadline(Date.now() + DELIVERY_TIMEOUT_MS, () =>
-        client.workflow.start(PAYMENT_AFTERCARE, {
-          workflowId: aftercareWorkflowId(input.event.eventId),
-          workflowIdReusePolicy: 'REJECT_DUPLICATE',
+  /**
+   * Events of one payment go to one workflow, one after the other. It may be ending just now, so start and signal are
+   * one step; a workflow that this starts finds the event in its input too, and takes it once.
+   */
+  async function signalAftercare(paymentIntentId: string, input: PaymentAftercareInput): Promise<void> {
+    await client.withDeadline(Date.now() + DELIVERY_TIMEOUT_MS, () =>
+      client.workflow.signalWithStart<(input: PaymentAftercareInput) => Promise<unknown>, [StripeEvent]>(
+        PAYMENT_AFTERCARE,
+        {
+          workflowId: aftercareWorkflowId(paymentIntentId),
+          workflowIdConflictPolicy: 'USE_EXISTING',
+          workflowIdReusePolicy: 'ALLOW_DUPLICATE',
           taskQueue: taskQueues.orders,
           args: [input],
-          staticSummary: `${input.event.type} after the end of order ${input.orderId}`,
-        }),
-      );
-    } catch (error) {
-      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-    }
+          signal: STRIPE_EVENT_SIGNAL,
+          signalArgs: [input.event],
+          staticSummary: `Payment ${paymentIntentId} after the end of order ${input.orderId}`,
+        },
+      ),
+    );
   }
 
-  /** @throws where Temporal or PostgreSQL is away; Stripe is to send the event again */
-  return async ({ orderId: named, event }: EventForOrder): Promise<Delivery> => {
-    const orderId = named ?? (await orderOfPayment(event.paymentIntentId));
-    if (orderId === undefined) return { outcome: 'unknownOrder', orderId };
-    if (await signal(orderId, event)) return { outcome: 'delivered', orderId };
+  /** @throws if Temporal or PostgreSQL is away; Stripe is to send the event again */
+  return async (orderId: string, event: StripeEvent): Promise<DeliveryOutcome> => {
+    if (await signalOrder(orderId, event)) return 'delivered';
 
     const order = await findOrder(orderId);
-    if (order === undefined) return { outcome: 'unknownOrder', orderId };
-    // The end of an unpaid order makes an event itself, as its session expires, and Stripe sends events again: neither
-    // is worth a workflow.
-    if (decideAftercare(order, event).do === 'nothing') return { outcome: 'settled', orderId };
-    await startAftercare({ orderId, event });
-    return { outcome: 'aftercare', orderId };
+    if (order === undefined) return 'unknownOrder';
+    const paymentIntentId = paymentToLookAt(order, event);
+    if (paymentIntentId === undefined) return 'settled';
+    await signalAftercare(paymentIntentId, { orderId, event, stripeRetryMaxMs });
+    return 'aftercare';
   };
-
-  async function orderOfPayment(paymentIntentId: string | null): Promise<string | undefined> {
-    return paymentIntentId === null ? undefined : findOrderIdByPaymentIntent(paymentIntentId);
-  }
 }

@@ -1,164 +1,113 @@
-import { describe, expect, it } from 'vitest';
-import { parseStripeEvent } from './stripe-event.ts';
+import { describe, expect, test } from 'vitest';
+import { must } from '../../domain/must.ts';
+import { stripeEventTypes } from '../../domain/stripe-event.ts';
+import { METADATA, ORDER_ID, SESSION, wireEvent } from '../testing/webhook.ts';
+import { isHandled, readReceivedEvent } from './received-event.ts';
+import { toStripeEvent } from './stripe-event.ts';
 
-const ORDER_ID = '68ce52f4cdbf4a483de63446';
-const TRACEPARENT = '00-654f54b90d7ed003c4d05fad87e5a925-0123456789abcdef-01';
-const METADATA = { order_id: ORDER_ID, traceparent: TRACEPARENT };
-
-function event(type: string, object: Record<string, unknown>) {
-  return {
-    id: 'evt_1',
-    object: 'event',
-    type,
-    created: 1,
-    livemode: false,
-    api_version: '2026-10-28.endive',
-    data: { object },
-  };
+function received(type: string, object: unknown) {
+  const event = must(readReceivedEvent(wireEvent(type, object, { created: 1 })), 'a snapshot event');
+  if (!isHandled(event)) throw new Error(`${type} is not handled`);
+  return event;
 }
 
-const SESSION = {
-  id: 'cs_test_1',
-  object: 'checkout.session',
-  livemode: false,
-  client_reference_id: ORDER_ID,
-  status: 'complete',
-  payment_status: 'paid',
-  payment_intent: 'pi_1',
-  amount_total: 4500,
-  currency: 'usd',
-  metadata: METADATA,
-  customer_details: { email: 'person@example.com', name: 'A Person' },
-};
-
-describe('events that orders act on', () => {
-  it('reduces a session to what is needed, without the customer', () => {
-    const received = parseStripeEvent(event('checkout.session.completed', SESSION));
-    expect(received).toEqual({
-      eventId: 'evt_1',
-      type: 'checkout.session.completed',
-      createdMs: 1000,
-      livemode: false,
-      ofOtherAccount: false,
-      forOrder: {
-        orderId: ORDER_ID,
-        traceparent: TRACEPARENT,
-        event: {
-          eventId: 'evt_1',
-          type: 'checkout.session.completed',
-          kind: 'session',
+describe('a session', () => {
+  test('is reduced to what an order acts on, without the customer', () => {
+    const reading = toStripeEvent(received('checkout.session.completed', SESSION));
+    expect(reading).toEqual({
+      event: {
+        eventId: 'evt_1',
+        type: 'checkout.session.completed',
+        createdMs: 1000,
+        paymentIntentId: 'pi_1',
+        about: 'session',
+        session: {
+          sessionId: 'cs_test_1',
+          orderId: ORDER_ID,
+          status: 'complete',
+          payment: 'paid',
           paymentIntentId: 'pi_1',
-          session: {
-            sessionId: 'cs_test_1',
-            orderId: ORDER_ID,
-            status: 'complete',
-            payment: 'paid',
-            paymentIntentId: 'pi_1',
-            amountMinor: 4500,
-            currency: 'USD',
-            livemode: false,
-          },
+          amountMinor: 4500,
+          currency: 'USD',
+          livemode: false,
         },
       },
     });
-    expect(JSON.stringify(received)).not.toContain('Person');
+    expect(JSON.stringify(reading)).not.toContain('Person');
   });
 
-  it.each([
+  test.each([
     ['checkout.session.completed', 'unpaid'],
     ['checkout.session.async_payment_succeeded', 'unpaid'],
     ['checkout.session.async_payment_failed', 'failed'],
-  ])('tells a delayed payment that failed from one on its way: %s', (type, payment) => {
-    const received = parseStripeEvent(event(type, { ...SESSION, payment_status: 'unpaid' }));
-    expect(received.forOrder?.event).toMatchObject({ session: { payment } });
+  ])('that is unpaid in %s is %s', (type, payment) => {
+    expect(toStripeEvent(received(type, { ...SESSION, payment_status: 'unpaid' }))).toMatchObject({
+      event: { session: { payment } },
+    });
   });
 
-  it.each([
+  test('that was read anew is believed more than the type of its event', () => {
+    const event = received('checkout.session.async_payment_failed', { ...SESSION, payment_status: 'unpaid' });
+    expect(toStripeEvent(event, { object: SESSION, isFresh: true })).toMatchObject({
+      event: { session: { payment: 'paid' } },
+    });
+  });
+
+  test.each([
+    ['a new status', { status: 'paused' }, 'status'],
+    ['a new payment status', { payment_status: 'partly_paid' }, 'payment_status'],
+    ['an amount in text', { amount_total: '4500' }, 'amount_total'],
+    ['no mode', { livemode: undefined }, 'livemode'],
+  ])('with %s is not read', (_name, changes, field) => {
+    expect(toStripeEvent(received('checkout.session.completed', { ...SESSION, ...changes }))).toEqual({
+      problems: [expect.stringMatching(new RegExp(`^${field}: `))],
+    });
+  });
+});
+
+describe('a decline', () => {
+  const decline = (last_payment_error: unknown) =>
+    toStripeEvent(received('payment_intent.payment_failed', { id: 'pi_1', metadata: METADATA, last_payment_error }));
+
+  test.each([
     [{ decline_code: 'insufficient_funds', code: 'card_declined' }, 'insufficient_funds'],
     [{ code: 'expired_card' }, 'expired_card'],
     [null, 'generic_decline'],
-  ])('takes the code of a decline: %j', (last_payment_error, code) => {
-    const intent = { id: 'pi_1', metadata: METADATA, last_payment_error };
-    expect(parseStripeEvent(event('payment_intent.payment_failed', intent)).forOrder).toMatchObject({
-      orderId: ORDER_ID,
-      event: { kind: 'declined', code, paymentIntentId: 'pi_1' },
+  ])('has the code of %j', (error, code) => {
+    expect(decline(error)).toEqual({
+      event: {
+        eventId: 'evt_1',
+        type: 'payment_intent.payment_failed',
+        createdMs: 1000,
+        paymentIntentId: 'pi_1',
+        about: 'decline',
+        code,
+        delayed: false,
+      },
     });
   });
 
-  it.each(['pi_1', { id: 'pi_1', object: 'payment_intent' }])(
-    'finds the payment of a dispute: %j',
-    (payment_intent) => {
-      const dispute = {
-        id: 'dp_1',
-        charge: 'ch_1',
-        payment_intent,
-        status: 'needs_response',
-        reason: 'fraudulent',
-        amount: 4500,
-        currency: 'usd',
-        metadata: {},
-      };
-      expect(parseStripeEvent(event('charge.dispute.created', dispute)).forOrder).toEqual({
-        orderId: undefined,
-        traceparent: undefined,
-        event: {
-          eventId: 'evt_1',
-          type: 'charge.dispute.created',
-          kind: 'dispute',
-          paymentIntentId: 'pi_1',
-          disputeId: 'dp_1',
-          status: 'needs_response',
-          reason: 'fraudulent',
-          amountMinor: 4500,
-          currency: 'USD',
-        },
-      });
-    },
-  );
-
-  it('takes a refund that failed', () => {
-    const refund = {
-      id: 're_1',
-      payment_intent: 'pi_1',
-      failure_reason: 'expired_or_canceled_card',
-      amount: 4500,
-      currency: 'usd',
-      metadata: { order_id: ORDER_ID },
-    };
-    expect(parseStripeEvent(event('refund.failed', refund)).forOrder).toMatchObject({
-      orderId: ORDER_ID,
-      event: { kind: 'refundFailed', refundId: 're_1', reason: 'expired_or_canceled_card', paymentIntentId: 'pi_1' },
-    });
+  test.each([
+    ['us_bank_account', true],
+    ['sepa_debit', true],
+    ['konbini', true],
+    ['customer_balance', true],
+    ['card', false],
+    ['link', false],
+    ['paypal', false],
+    ['ideal', false],
+    ['a_method_of_next_year', false],
+  ])('of a payment by %s is of a delayed one: %j', (type, delayed) => {
+    expect(decline({ code: 'x', payment_method: { id: 'pm_1', type } })).toMatchObject({ event: { delayed } });
   });
-
-  it.each([null, 'another-shop-42', '68CE52F4CDBF4A483DE63446'])(
-    'does not take the reference %j for an order id',
-    (client_reference_id) => {
-      const object = { ...SESSION, client_reference_id, metadata: {} };
-      expect(parseStripeEvent(event('checkout.session.completed', object)).forOrder?.orderId).toBeUndefined();
-    },
-  );
 });
 
-describe('other events', () => {
-  it('are known by their type alone', () => {
-    expect(parseStripeEvent(event('charge.succeeded', {}))).toEqual({
-      eventId: 'evt_1',
-      type: 'charge.succeeded',
-      createdMs: 1000,
-      livemode: false,
-      ofOtherAccount: false,
-      forOrder: undefined,
+test.each(stripeEventTypes.filter((type) => !/^(checkout|payment_intent)/.test(type)).map((type) => [type]))(
+  'nothing of %s is believed but which payment it is about',
+  (type) => {
+    const object = { id: 'x_1', payment_intent: 'pi_1', status: 'won', amount: 'much', amount_refunded: -1 };
+    expect(toStripeEvent(received(type, object))).toEqual({
+      event: { eventId: 'evt_1', type, createdMs: 1000, paymentIntentId: 'pi_1', about: 'charge' },
     });
-  });
-
-  it.each([
-    ['null', null],
-    ['a text', 'x'],
-    ['no id', { ...event('charge.succeeded', {}), id: undefined }],
-    ['a session without a status', event('checkout.session.completed', { ...SESSION, payment_status: 'perhaps' })],
-    ['an amount in text', event('checkout.session.completed', { ...SESSION, amount_total: '4500' })],
-  ])('are refused where they are not as Stripe documents them: %s', (_name, payload) => {
-    expect(() => parseStripeEvent(payload)).toThrow(expect.objectContaining({ errorCode: 1000 }));
-  });
-});
+  },
+);

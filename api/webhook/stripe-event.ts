@@ -1,181 +1,127 @@
 import type Stripe from 'stripe';
 import { z } from 'zod';
-import { type StripeEvent, type StripeEventType, stripeEventTypes } from '../../contracts/messages.ts';
-import { isOrderId } from '../../domain/order-id.ts';
 import { unreachable } from '../../domain/must.ts';
+import type { StripeEvent } from '../../domain/stripe-event.ts';
 import { toCheckoutSession } from '../../platform/stripe.ts';
-import { type FieldProblem, invalidRequest } from '../errors.ts';
+import { type HandledEvent, subjectOf } from './received-event.ts';
 
 const id = z.string().min(1).max(255);
-const reference = z.union([id, z.looseObject({ id }).transform((object) => object.id)]).nullish();
-const metadata = z.record(z.string(), z.string()).nullish();
-
-/** What every event has. */
-const eventSchema = z.looseObject({
-  id,
-  type: z.string().min(1),
-  created: z.number(),
-  livemode: z.boolean(),
-  account: z.string().nullish(),
-  data: z.looseObject({ object: z.looseObject({}) }),
-});
 
 /** Of Stripe's objects only what is read here is checked; the rest is Stripe's to change. */
 const sessionSchema = z.looseObject({
   id,
   livemode: z.boolean(),
-  client_reference_id: z.string().nullable(),
   status: z.enum(['open', 'complete', 'expired']).nullable(),
   payment_status: z.enum(['paid', 'unpaid', 'no_payment_required']),
-  payment_intent: z.union([id, z.looseObject({ id })]).nullable(),
+  payment_intent: z.union([id, z.looseObject({ id, status: z.string() })]).nullable(),
   amount_total: z.int().nullable(),
   currency: z.string().nullable(),
-  metadata,
+  metadata: z.record(z.string(), z.string()).nullish(),
 });
 const paymentIntentSchema = z.looseObject({
   id,
-  metadata,
-  last_payment_error: z.looseObject({ code: z.string().nullish(), decline_code: z.string().nullish() }).nullish(),
+  last_payment_error: z
+    .looseObject({
+      code: z.string().nullish(),
+      decline_code: z.string().nullish(),
+      payment_method: z.looseObject({ type: z.string() }).nullish(),
+    })
+    .nullish(),
 });
-const disputeSchema = z.looseObject({
-  id,
-  payment_intent: reference,
-  status: z.string(),
-  reason: z.string(),
-  amount: z.int(),
-  currency: z.string(),
-});
-const refundSchema = z.looseObject({
-  id,
-  payment_intent: reference,
-  failure_reason: z.string().nullish(),
-  amount: z.int(),
-  currency: z.string(),
-  metadata,
-});
-
-/** An event of Stripe as the webhook needs it. */
-export type ReceivedEvent = {
-  readonly eventId: string;
-  readonly type: string;
-  /** When it happened, in milliseconds since 1970. */
-  readonly createdMs: number;
-  readonly livemode: boolean;
-  /** Whether it happened on an account that is connected to ours, whose payments are not our orders'. */
-  readonly ofOtherAccount: boolean;
-  /** Undefined for a type that orders do not act on. */
-  readonly forOrder: EventForOrder | undefined;
-};
-
-export type EventForOrder = {
-  /** The order that the event names, or undefined: a dispute names only its payment. */
-  readonly orderId: string | undefined;
-  /** The trace that the order was created in, as it came back from Stripe. */
-  readonly traceparent: string | undefined;
-  readonly event: StripeEvent;
-};
 
 /**
- * Reduces what Stripe sent to what an order acts on: no card data, no names.
- *
- * @param payload a body whose signature is right
- * @throws ApiError 1000 naming the fields that are not as Stripe documents them
+ * The payment methods whose result comes hours or days after the customer has left: bank debits, bank transfers,
+ * vouchers and Sofort (https://docs.stripe.com/payments/payment-methods/payment-method-support). All others tell at
+ * once whether they were paid, cards, wallets and redirects to a bank, so whoever is declined can try again. A method
+ * that Stripe adds some day counts as one of those until it stands here.
  */
-export function parseStripeEvent(payload: unknown): ReceivedEvent {
-  const { id: eventId, type, created, livemode, account, data } = parse(eventSchema, payload, '');
-  return {
-    eventId,
-    type,
-    createdMs: created * 1000,
-    livemode,
-    ofOtherAccount: account !== undefined && account !== null,
-    forOrder: isHandled(type) ? reduce(eventId, type, data.object) : undefined,
-  };
-}
+const DELAYED_METHODS: ReadonlySet<string> = new Set([
+  'acss_debit',
+  'au_becs_debit',
+  'bacs_debit',
+  'boleto',
+  'customer_balance',
+  'konbini',
+  'multibanco',
+  'nz_bank_account',
+  'oxxo',
+  'sepa_debit',
+  'sofort',
+  'us_bank_account',
+]);
 
-function isHandled(type: string): type is StripeEventType {
-  return stripeEventTypes.some((handled) => handled === type);
-}
+export type Reading =
+  | { readonly event: StripeEvent }
+  /** What of the object is not as Stripe documents it. */
+  | { readonly problems: readonly string[] };
 
-function reduce(eventId: string, type: StripeEventType, object: unknown): EventForOrder {
+/** Where an object comes from: from the event, as it was when the event was made, or read from Stripe just now. */
+type Source = { readonly object: unknown; readonly isFresh: boolean };
+
+/**
+ * Reduces an event to what an order acts on: no card data, no names.
+ *
+ * @param received an event that names an order of ours
+ * @param source the event's own object unless it was read anew
+ */
+export function toStripeEvent(
+  received: HandledEvent,
+  source: Source = { object: received.object, isFresh: false },
+): Reading {
+  const { eventId, type, createdMs } = received;
   switch (type) {
     case 'checkout.session.completed':
     case 'checkout.session.expired':
     case 'checkout.session.async_payment_succeeded':
-    case 'checkout.session.async_payment_failed':
-      return ofSession(eventId, type, object);
-    case 'payment_intent.payment_failed': {
-      const intent = parse(paymentIntentSchema, object);
-      const code = intent.last_payment_error?.decline_code ?? intent.last_payment_error?.code ?? 'generic_decline';
+    case 'checkout.session.async_payment_failed': {
+      const parsed = sessionSchema.safeParse(source.object);
+      if (!parsed.success) return { problems: problemsOf(parsed.error) };
+      const session = toCheckoutSession(parsed.data as unknown as Stripe.Checkout.Session);
+      // An event's session does not tell a payment that failed from one that is still on its way; its type does.
+      const failed = type === 'checkout.session.async_payment_failed' && !source.isFresh;
       return {
-        ...fromMetadata(intent.metadata),
-        event: { eventId, type, paymentIntentId: intent.id, kind: 'declined', code },
-      };
-    }
-    case 'charge.dispute.created':
-    case 'charge.dispute.updated':
-    case 'charge.dispute.closed':
-    case 'charge.dispute.funds_withdrawn':
-    case 'charge.dispute.funds_reinstated': {
-      const dispute = parse(disputeSchema, object);
-      const { id: disputeId, status, reason, amount: amountMinor } = dispute;
-      const currency = dispute.currency.toUpperCase();
-      const paymentIntentId = dispute.payment_intent ?? null;
-      return {
-        ...fromMetadata(undefined),
-        event: { eventId, type, paymentIntentId, kind: 'dispute', disputeId, status, reason, amountMinor, currency },
-      };
-    }
-    case 'refund.failed': {
-      const refund = parse(refundSchema, object);
-      return {
-        ...fromMetadata(refund.metadata),
         event: {
           eventId,
           type,
-          paymentIntentId: refund.payment_intent ?? null,
-          kind: 'refundFailed',
-          refundId: refund.id,
-          reason: refund.failure_reason ?? 'unknown',
-          amountMinor: refund.amount,
-          currency: refund.currency.toUpperCase(),
+          createdMs,
+          paymentIntentId: session.paymentIntentId,
+          about: 'session',
+          session: failed ? { ...session, payment: 'failed' } : session,
         },
       };
+    }
+    case 'payment_intent.payment_failed': {
+      const parsed = paymentIntentSchema.safeParse(source.object);
+      if (!parsed.success) return { problems: problemsOf(parsed.error) };
+      const { id: paymentIntentId, last_payment_error: error } = parsed.data;
+      return {
+        event: {
+          eventId,
+          type,
+          createdMs,
+          paymentIntentId,
+          about: 'decline',
+          code: error?.decline_code ?? error?.code ?? 'generic_decline',
+          delayed: DELAYED_METHODS.has(error?.payment_method?.type ?? ''),
+        },
+      };
+    }
+    case 'charge.refunded':
+    case 'refund.failed':
+    case 'charge.dispute.created':
+    case 'charge.dispute.updated':
+    case 'charge.dispute.closed':
+    case 'review.opened':
+    case 'review.closed':
+    case 'radar.early_fraud_warning.created': {
+      const { paymentIntentId } = subjectOf(received);
+      return { event: { eventId, type, createdMs, paymentIntentId, about: 'charge' } };
     }
     default:
       return unreachable(type);
   }
 }
 
-function ofSession(eventId: string, type: StripeEventType, object: unknown): EventForOrder {
-  const checked = parse(sessionSchema, object);
-  const session = toCheckoutSession(checked as unknown as Stripe.Checkout.Session);
-  const fallback = fromMetadata(checked.metadata);
-  return {
-    orderId: isOrderId(session.orderId) ? session.orderId : fallback.orderId,
-    traceparent: fallback.traceparent,
-    event: {
-      eventId,
-      type,
-      paymentIntentId: session.paymentIntentId,
-      kind: 'session',
-      // The session itself does not tell a payment that failed from one that is still on its way; its event does.
-      session: type === 'checkout.session.async_payment_failed' ? { ...session, payment: 'failed' } : session,
-    },
-  };
-}
-
-function fromMetadata(values: z.output<typeof metadata>): Pick<EventForOrder, 'orderId' | 'traceparent'> {
-  const orderId = values?.['order_id'];
-  return { orderId: isOrderId(orderId) ? orderId : undefined, traceparent: values?.['traceparent'] };
-}
-
-function parse<T>(schema: z.ZodType<T>, value: unknown, prefix = 'data.object.'): T {
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const fields = parsed.error.issues.map((issue): FieldProblem => ({
-    path: `${prefix}${issue.path.join('.')}`,
-    problem: issue.message,
-  }));
-  throw invalidRequest(fields);
+function problemsOf(error: z.ZodError): string[] {
+  return error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
 }

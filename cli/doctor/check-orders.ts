@@ -1,5 +1,5 @@
 import type { Client } from '@temporalio/client';
-import { ORDER_LIFECYCLE, taskQueues } from '../../contracts/messages.ts';
+import { ORDER_LIFECYCLE, RECOVER_ORDER, taskQueues } from '../../contracts/messages.ts';
 import { findExistingOrderIds, type ListedOrder, listOpenOrders } from '../../database/order-list.ts';
 import { findOrder } from '../../database/orders.ts';
 import { isTerminal, type OrderStatus } from '../../domain/order-status.ts';
@@ -89,7 +89,7 @@ function describeLost(order: LostOrder): Finding {
 /** The workflows of orders that run, by order id, with their start. */
 export async function listRunning(context: Context, client: Client): Promise<Map<string, Date>> {
   const { orders } = taskQueues(context.settings.config.temporal.taskQueuePrefix);
-  const query = `WorkflowType = '${ORDER_LIFECYCLE}' AND ExecutionStatus = 'Running' AND TaskQueue = '${orders}'`;
+  const query = `WorkflowType IN ('${ORDER_LIFECYCLE}', '${RECOVER_ORDER}') AND ExecutionStatus = 'Running' AND TaskQueue = '${orders}'`;
   const running = new Map<string, Date>();
   for await (const { workflowId, startTime } of client.workflow.list({ query })) running.set(workflowId, startTime);
   return running;

@@ -1,5 +1,5 @@
 import { Stripe } from 'stripe';
-import { stripeEventTypes } from '../../contracts/messages.ts';
+import { stripeEventTypes } from '../../domain/stripe-event.ts';
 import type { Context } from '../context.ts';
 import { reasonOf } from '../errors.ts';
 import { attempt, type Finding, ok, problem, warning } from './finding.ts';
@@ -73,13 +73,55 @@ async function checkEndpoints(stripe: Stripe): Promise<readonly Finding[]> {
       warning(
         WEBHOOK,
         'No webhook endpoint is registered at Stripe',
-        'With `stripe listen --forward-to localhost:8301/webhook` that is right; else register one.',
+        'With `stripe listen --latest --all-snapshot --forward-to localhost:8301/webhook` that is right; otherwise register one.',
       ),
     ];
   }
   const missing = missingEvents(enabled.map(({ enabled_events: events }) => events));
-  if (missing.length === 0) return [];
-  return [problem(WEBHOOK, `No endpoint at Stripe sends ${missing.join(', ')}`, "Add them to the endpoint's events.")];
+  return [
+    ...(missing.length === 0
+      ? []
+      : [problem(WEBHOOK, `No endpoint at Stripe sends ${missing.join(', ')}`, "Add them to the endpoint's events.")]),
+    ...checkVersions(
+      enabled,
+      enabled.some(({ api_version: version }) => version === null) ? await accountVersion(stripe) : undefined,
+    ),
+  ];
+}
+
+/**
+ * The version of the API that the account uses unless somebody asks for another, which is that of an endpoint without a
+ * version of its own (https://docs.stripe.com/webhooks/versioning). Stripe tells it nowhere but in the events that it
+ * keeps, which are rendered in it.
+ */
+async function accountVersion(stripe: Stripe): Promise<string | undefined> {
+  const events = await unlessForbidden(stripe.events.list({ limit: 1 }));
+  return events?.data[0]?.api_version ?? undefined;
+}
+
+/**
+ * Finds endpoints whose events are in another version of the API than this code is written for: each of their events
+ * costs a request to Stripe, since it is read anew.
+ *
+ * @param ofAccount the account's default version, if it is known
+ */
+export function checkVersions(
+  endpoints: readonly Pick<Stripe.WebhookEndpoint, 'url' | 'api_version' | 'enabled_events'>[],
+  ofAccount: string | undefined,
+): Finding[] {
+  return endpoints
+    .filter(({ enabled_events: events }) => missingEvents([events]).length < stripeEventTypes.length)
+    .flatMap(({ url, api_version: own }) => {
+      if ((own ?? ofAccount ?? Stripe.API_VERSION) === Stripe.API_VERSION) return [];
+      const version = own === null ? `the account's default, ${ofAccount}` : own;
+      return [
+        warning(
+          WEBHOOK,
+          `The endpoint ${url} sends events of another API version (${version}) than this code is written for (${Stripe.API_VERSION})`,
+          `Make an endpoint with API version ${Stripe.API_VERSION} and the same events, set STRIPE_ENDPOINT_SECRET to its secret, and delete this one. Until then each event is read anew from Stripe.`,
+        ),
+      ];
+    });
 }
 
 /** A restricted key need not read all that the doctor would like to know. */

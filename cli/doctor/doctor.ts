@@ -4,6 +4,7 @@ import type { CommandResult } from '../run-command.ts';
 import { styled } from '../text.ts';
 import { checkDatabase } from './check-database.ts';
 import { checkOrders } from './check-orders.ts';
+import { checkRefunds } from './check-refunds.ts';
 import { checkServices, checkStripe, checkWebhook } from './check-stripe.ts';
 import { checkStock } from './check-stock.ts';
 import { checkTemporal } from './check-temporal.ts';
@@ -32,7 +33,7 @@ export async function runDoctor(context: Context, options: { readonly repair: bo
     );
     if (options.repair && reached) findings.push(...(await repairAll(context)));
     findings.push(...(await checkStock(context)));
-    if (reached) findings.push(...(await checkOrders(context)));
+    if (reached) findings.push(...(await checkOrders(context)), ...(await checkRefunds(context)));
   }
   const bad = findings.filter(({ level }) => level !== 'ok');
   return {

@@ -16,9 +16,11 @@ import {
 import { listOpenOrders, listStrayStock } from '../../database/order-list.ts';
 import { giveBackStock } from '../../database/stock.ts';
 import type { Context } from '../context.ts';
+import { orderPolicy } from '../../api/order-policy.ts';
 import { reasonOf } from '../errors.ts';
 import { describeWorkflow } from '../workflow-state.ts';
 import { findLostOrders, isBehind, listRunning, type LostOrder } from './check-orders.ts';
+import { finishRefunds } from './check-refunds.ts';
 import { isOld } from './check-stock.ts';
 import { type Finding, ok, problem, warning } from './finding.ts';
 
@@ -35,13 +37,13 @@ export async function repair(context: Context): Promise<Finding[]> {
   for (const order of lost.filter((candidate) => !isBehind(candidate))) {
     findings.push(await recover(context, client, order));
   }
-  findings.push(...(await releaseStrayStock(context)));
+  findings.push(...(await finishRefunds(context)), ...(await releaseStrayStock(context)));
   return findings.length > 0 ? findings : [ok(ABOUT, 'there was nothing to repair')];
 }
 
 async function recover(context: Context, client: Client, order: LostOrder): Promise<Finding> {
   const { orderId, customerId, status } = order;
-  const { temporal, fulfillmentRetryMs } = context.settings.config;
+  const { config } = context.settings;
   try {
     const handle = await client.workflow.start<(input: RecoverOrderInput) => Promise<OrderLifecycleResult>>(
       RECOVER_ORDER,
@@ -50,8 +52,8 @@ async function recover(context: Context, client: Client, order: LostOrder): Prom
         workflowId: orderId,
         workflowIdConflictPolicy: 'FAIL',
         workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-        taskQueue: taskQueues(temporal.taskQueuePrefix).orders,
-        args: [{ orderId, fulfillmentRetryMs }],
+        taskQueue: taskQueues(config.temporal.taskQueuePrefix).orders,
+        args: [{ orderId, policy: orderPolicy(config) }],
         typedSearchAttributes: new TypedSearchAttributes([
           { key: defineSearchAttributeKey(ORDER_STATUS_ATTRIBUTE, SearchAttributeType.KEYWORD), value: status },
           { key: defineSearchAttributeKey(CUSTOMER_ID_ATTRIBUTE, SearchAttributeType.KEYWORD), value: customerId },

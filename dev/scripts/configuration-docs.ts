@@ -11,6 +11,7 @@ type Setting = {
   readonly type?: string;
   readonly format?: string;
   readonly minimum?: number;
+  readonly exclusiveMinimum?: number;
   readonly maximum?: number;
 };
 
@@ -103,6 +104,7 @@ function valuesOf(setting: Setting): string {
       ? `${setting.minimum} or more`
       : `${setting.minimum} to ${setting.maximum}`;
   }
+  if (setting.type === 'number') return `more than ${setting.exclusiveMinimum}, up to ${setting.maximum}`;
   return setting.format === 'uri' ? 'URL' : 'text';
 }
 

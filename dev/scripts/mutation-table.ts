@@ -103,8 +103,22 @@ export const mutations: readonly Mutation[] = [
   {
     name: "the webhook's signature",
     file: 'api/webhook.ts',
-    find: 'verifyStripeSignature(body, signature?.toString(), options.endpointSecrets, Date.now())',
+    find: 'verifyStripeSignature(body, header, endpointSecrets, Date.now())',
     replace: 'JSON.parse(body.toString())',
+    tests: ['api/webhook.test.ts'],
+  },
+  {
+    name: 'an order is known by what our key wrote alone',
+    file: 'api/webhook/received-event.ts',
+    find: "const orderId = fieldOf(metadata, 'order_id');",
+    replace: "const orderId = fieldOf(metadata, 'order_id') ?? '68ce52f4cdbf4a483de63446';",
+    tests: ['api/webhook.test.ts'],
+  },
+  {
+    name: 'events in another API version are not trusted',
+    file: 'api/webhook/take-event.ts',
+    find: 'if (apiVersion === Stripe.API_VERSION) {',
+    replace: 'if (apiVersion !== undefined) {',
     tests: ['api/webhook.test.ts'],
   },
 ];

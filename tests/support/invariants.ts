@@ -7,6 +7,7 @@ import {
 import type { Queryable } from '../../database/database.ts';
 import { canTransition, isTerminal, type OrderStatus, transitionEvent } from '../../domain/order-status.ts';
 import type { Ledger } from '../../dev/stripe-sandbox/ledger.ts';
+import type { WireEvent } from '../../dev/stripe-sandbox/store.ts';
 
 /** A create as the client saw it answered. */
 export type AnsweredCreate = {
@@ -20,7 +21,7 @@ export type AnsweredCreate = {
 export type Witnesses = {
   readonly database: Queryable;
   readonly client: Client;
-  readonly stripe: { readonly ledger: () => Promise<Ledger> };
+  readonly stripe: { readonly ledger: () => Promise<Ledger>; readonly events: () => Promise<WireEvent[]> };
   readonly creates: readonly AnsweredCreate[];
 };
 
@@ -32,11 +33,19 @@ type Row = {
   readonly status: OrderStatus;
   readonly seq: number;
   readonly totalAmountMinor: number;
+  readonly keptAmountMinor: number;
+  readonly paymentIntentId: string | null;
   readonly currency: string;
   readonly reservation: 'held' | 'released' | null;
   /** Whether the reservation's lines are the order's. */
   readonly linesMatch: boolean;
-  readonly timeline: readonly { seq: number; at: string; status: OrderStatus; event: string }[];
+  readonly timeline: readonly {
+    seq: number;
+    at: string;
+    status: OrderStatus;
+    event: string;
+    data: { refund?: { restock: boolean } };
+  }[];
 };
 
 /**
@@ -52,6 +61,8 @@ export async function findViolations(witnesses: Witnesses): Promise<string[]> {
     ...(await stockViolations(database)),
     ...rows.flatMap((row) => [...reservationViolations(row), ...timelineViolations(row)]),
     ...rows.flatMap((row) => moneyViolations(row, ledger)),
+    ...foreignViolations(ledger),
+    ...(await unpaidShipmentViolations(witnesses, rows)),
     ...createViolations(rows, creates),
     ...(await Promise.all(rows.map((row) => workflowViolations(client, row)))).flat(),
   ];
@@ -60,7 +71,8 @@ export async function findViolations(witnesses: Witnesses): Promise<string[]> {
 async function readRows(database: Queryable): Promise<Row[]> {
   const found = await database.query<Row>(`
     SELECT o.order_id AS "orderId", o.run_id AS "runId", o.customer_id AS "customerId", o.status, o.seq,
-      o.total_amount_minor AS "totalAmountMinor", o.currency, r.state AS reservation,
+      o.total_amount_minor AS "totalAmountMinor", o.kept_amount_minor AS "keptAmountMinor",
+      o.payment_intent_id AS "paymentIntentId", o.currency, r.state AS reservation,
       NOT EXISTS (
         (SELECT item_id, quantity FROM order_lines l WHERE l.order_id = o.order_id
           EXCEPT SELECT item_id, quantity FROM reservation_lines h WHERE h.order_id = o.order_id)
@@ -68,7 +80,7 @@ async function readRows(database: Queryable): Promise<Row[]> {
         (SELECT item_id, quantity FROM reservation_lines h WHERE h.order_id = o.order_id
           EXCEPT SELECT item_id, quantity FROM order_lines l WHERE l.order_id = o.order_id)
       ) AS "linesMatch",
-      COALESCE((SELECT json_agg(json_build_object('seq', t.seq, 'at', t.at, 'status', t.status, 'event', t.event)
+      COALESCE((SELECT json_agg(json_build_object('seq', t.seq, 'at', t.at, 'status', t.status, 'event', t.event, 'data', t.data)
         ORDER BY t.seq) FROM order_timeline t WHERE t.order_id = o.order_id), '[]') AS timeline
     FROM orders o LEFT JOIN reservations r USING (order_id)`);
   return found.rows;
@@ -95,7 +107,9 @@ async function stockViolations(database: Queryable): Promise<string[]> {
 
 /** I1 for one order: who has or awaits the goods holds them, who will not have them holds nothing. */
 function reservationViolations({ orderId, status, reservation, linesMatch, timeline }: Row): string[] {
-  const hadGoods = status === 'REFUNDED' && timeline.some((entry) => entry.status === 'FINISHED');
+  const hadGoods =
+    status === 'REFUNDED' &&
+    timeline.some((entry) => entry.status === 'FINISHED' || entry.data.refund?.restock === false);
   const expected = status === 'CANCELLED' || status === 'EXPIRED' || status === 'REFUNDED' ? 'released' : 'held';
   const problems: string[] = [];
   // A refund of goods that have left may or may not bring them back.
@@ -106,36 +120,95 @@ function reservationViolations({ orderId, status, reservation, linesMatch, timel
   return problems;
 }
 
-/** I2: at most one charge that is not given back, of exactly the order's amount; at the end one exactly when FINISHED. */
-function moneyViolations({ orderId, status, totalAmountMinor, currency, timeline }: Row, ledger: Ledger): string[] {
+/** What is left of a charge: charged − refunded − lost in disputes. */
+function keptOf(charge: Ledger['charges'][number], { disputes }: Ledger): number {
+  const lost = disputes
+    .filter(({ chargeId, status }) => chargeId === charge.id && status === 'lost')
+    .reduce((sum, { amountMinor }) => sum + amountMinor, 0);
+  return Math.max(0, charge.amountMinor - charge.amountRefundedMinor - lost);
+}
+
+/**
+ * I2: at most one charge that is not wholly given back, of exactly the order's amount; at the end one exactly when
+ * FINISHED. I9: what the row says is kept is what Stripe says, to the smallest unit, whoever refunded.
+ */
+function moneyViolations(row: Row, ledger: Ledger): string[] {
+  const { orderId, status, totalAmountMinor, currency, keptAmountMinor, timeline } = row;
+  if (status === 'WAITING_FOR_PAYMENT' || status === 'PENDING') return [];
   const charges = ledger.charges.filter((charge) => charge.orderId === orderId && charge.status === 'succeeded');
   const refunds = ledger.refunds.filter((refund) => refund.orderId === orderId);
+  const problems: string[] = [];
+  const atStripe = charges.reduce((sum, charge) => sum + keptOf(charge, ledger), 0);
   // Money that came back from the customer's bank is the operator's to send another way; the timeline says so.
   const cameBack = new Set(refunds.filter((refund) => refund.status === 'failed').map((refund) => refund.chargeId));
-  // A dispute that the shop lost has given the money back, without a refund of ours.
-  const lost = new Set(ledger.disputes.filter(({ status: end }) => end === 'lost').map(({ chargeId }) => chargeId));
-  const kept = charges.filter(
-    (charge) => charge.amountRefundedMinor < charge.amountMinor && !(status === 'REFUNDED' && lost.has(charge.id)),
-  );
-  const keptByUs = kept.filter((charge) => !cameBack.has(charge.id));
-  const expected = status === 'FINISHED' || status === 'PAID' ? 1 : 0;
-  const isUnsettled = status === 'WAITING_FOR_PAYMENT' || status === 'PENDING';
-  const problems: string[] = [];
-  if (keptByUs.length > 1) problems.push(`I2: order ${orderId} is charged ${keptByUs.length} times`);
+  const kept = charges.filter((charge) => keptOf(charge, ledger) > 0);
+  if (kept.some(({ id }) => cameBack.has(id)) && !timeline.some((entry) => entry.event === 'refund.failed')) {
+    problems.push(`I2: a refund of order ${orderId} failed, and its timeline does not say so`);
+  }
+  const keptByUs = status === 'REFUNDED' || status === 'CANCELLED' ? kept.filter(({ id }) => !cameBack.has(id)) : kept;
   for (const charge of keptByUs) {
     if (charge.amountMinor !== totalAmountMinor || charge.currency.toUpperCase() !== currency) {
       const asked = `${totalAmountMinor} ${currency}`;
       problems.push(`I2: order ${orderId} is charged ${charge.amountMinor} ${charge.currency} instead of ${asked}`);
     }
-    if (charge.amountRefundedMinor !== 0) problems.push(`I2: order ${orderId} is refunded in part`);
   }
-  if (!isUnsettled && keptByUs.length !== expected) {
+  const expected = status === 'FINISHED' || status === 'PAID' ? 1 : 0;
+  if (keptByUs.length !== expected) {
     problems.push(`I2: order ${orderId} is ${status} with ${keptByUs.length} charges that were not given back`);
   }
-  if (kept.length > keptByUs.length && !timeline.some((entry) => entry.event === 'refund.failed')) {
-    problems.push(`I2: a refund of order ${orderId} failed, and its timeline does not say so`);
+  const strays = charges.filter((charge) => charge.paymentIntentId !== row.paymentIntentId);
+  const straysKept = strays.reduce((sum, charge) => sum + keptOf(charge, ledger), 0);
+  if (atStripe - straysKept !== keptAmountMinor) {
+    problems.push(`I9: Stripe keeps ${atStripe - straysKept} of order ${orderId}, its row says ${keptAmountMinor}`);
   }
   return problems;
+}
+
+/** I2: what is not ours is never refunded by us. */
+function foreignViolations({ charges, refunds }: Ledger): string[] {
+  const ours = new Set(charges.filter(({ orderId }) => orderId !== null).map(({ id }) => id));
+  return refunds
+    .filter(({ chargeId, metadata }) => metadata['order_id'] !== undefined && !ours.has(chargeId ?? ''))
+    .map(({ id, metadata }) => `I2: order ${metadata['order_id']} has refunded a charge of another sale (${id})`);
+}
+
+/** How long what Stripe said of a payment is believed before goods leave; domain knowledge of workflows/order/deliver.ts. */
+const BELIEVED_FOR_MS = 60_000;
+
+/**
+ * I8: no goods leave for an order whose money has gone back, as far as Stripe has told us or would tell when asked. The
+ * order of things is read from Temporal's history: when the order was told, and when it asked for its goods to be shipped.
+ */
+async function unpaidShipmentViolations({ client, stripe }: Witnesses, rows: readonly Row[]): Promise<string[]> {
+  const events = await stripe.events();
+  const problems: string[] = [];
+  for (const { orderId, paymentIntentId, timeline } of rows) {
+    if (!timeline.some(({ status }) => status === 'FINISHED')) continue;
+    const gone = events.filter((event) => isLastOfMoney(event, paymentIntentId));
+    if (gone.length === 0) continue;
+    const { events: history = [] } = (await client.workflow.getHandle(orderId).fetchHistory()) as HistoryOf;
+    const shipped = shipmentOf(history);
+    if (shipped === undefined) continue;
+    for (const { id, type, created } of gone) {
+      const told = history.findIndex((event) => signalledEventId(event) === id);
+      if (told !== -1 && told < shipped.index) {
+        problems.push(`I8: order ${orderId} was told of ${type} (${id}), and asked for its goods after that`);
+      }
+      if (created * 1000 < shipped.atMs - BELIEVED_FOR_MS - 1_000) {
+        problems.push(`I8: order ${orderId} was shipped more than a minute after ${type} (${id}), unasked`);
+      }
+    }
+  }
+  return problems;
+}
+
+function isLastOfMoney({ type, data }: WireEvent, paymentIntentId: string | null): boolean {
+  const object = data.object as { payment_intent?: unknown; refunded?: boolean; status?: string };
+  if (paymentIntentId === null || object.payment_intent !== paymentIntentId) return false;
+  return (
+    (type === 'charge.refunded' && object.refunded === true) ||
+    (type === 'charge.dispute.closed' && object.status === 'lost')
+  );
 }
 
 /** I3: what was answered 2xx exists; one idempotency key, one order. */
@@ -184,10 +257,10 @@ function timelineViolations({ orderId, status, seq, timeline }: Row): string[] {
 async function workflowViolations(client: Client, { orderId, runId, status, timeline }: Row): Promise<string[]> {
   const made = client.workflow.getHandle(orderId, runId);
   const madeBy = await describe(made);
-  // What was terminated by hand, `recoverOrder` takes up under the same id.
-  const isLost = madeBy?.status.name === 'TERMINATED';
-  const handle = isLost ? client.workflow.getHandle(orderId) : made;
-  const workflow = isLost ? await describe(handle) : madeBy;
+  // What was terminated by hand, or had grown long, `recoverOrder` takes up under the same id.
+  const goesOn = madeBy?.status.name === 'TERMINATED' || madeBy?.status.name === 'CONTINUED_AS_NEW';
+  const handle = goesOn ? client.workflow.getHandle(orderId) : made;
+  const workflow = goesOn ? await describe(handle) : madeBy;
   if (workflow === undefined) {
     return isTerminal(status) ? [] : [`I6: order ${orderId} is ${status} and has no workflow`];
   }
@@ -233,22 +306,74 @@ type HistoryEvent = {
   readonly workflowExecutionTimedOutEventAttributes?: unknown;
 };
 
-/** A message came while the workflow was about to end; the server asks once more, and no code was wrong. */
-const UNHANDLED_COMMAND = 1;
+type HistoryOf = { readonly events?: readonly TimedEvent[] };
+type TimedEvent = HistoryEvent & {
+  readonly eventId?: { toString: () => string } | null;
+  readonly eventTime?: { readonly seconds?: { toString: () => string } | null } | null;
+  readonly workflowExecutionSignaledEventAttributes?: { readonly input?: Payloads | null } | null;
+  readonly activityTaskScheduledEventAttributes?: {
+    readonly activityType?: { readonly name?: string | null } | null;
+  } | null;
+  readonly activityTaskCompletedEventAttributes?: {
+    readonly scheduledEventId?: { toString: () => string } | null;
+    readonly result?: Payloads | null;
+  } | null;
+};
+type Payloads = { readonly payloads?: readonly { readonly data?: Uint8Array | null }[] | null };
+
+function payloadOf(payloads: Payloads | null | undefined): unknown {
+  const data = payloads?.payloads?.[0]?.data;
+  return data === undefined || data === null ? undefined : JSON.parse(Buffer.from(data).toString());
+}
+
+function signalledEventId(event: TimedEvent): unknown {
+  const input = payloadOf(event.workflowExecutionSignaledEventAttributes?.input) as { eventId?: unknown } | undefined;
+  return input?.eventId;
+}
+
+/** Where in the history the order asked for the shipment that left. */
+function shipmentOf(history: readonly TimedEvent[]): { readonly index: number; readonly atMs: number } | undefined {
+  for (const { activityTaskCompletedEventAttributes: completed } of history) {
+    const index = history.findIndex(({ eventId }) => String(eventId) === String(completed?.scheduledEventId));
+    const scheduled = history[index];
+    if (scheduled?.activityTaskScheduledEventAttributes?.activityType?.name !== 'fulfillOrder') continue;
+    const result = payloadOf(completed?.result) as { outcome?: string } | undefined;
+    if (result?.outcome === 'shipped') return { index, atMs: Number(scheduled.eventTime?.seconds) * 1000 };
+  }
+  return undefined;
+}
+
+/** Temporal ends a workflow at 51,200 events; long before that it goes on as a new run. */
+const MAX_HISTORY_EVENTS = 1_000;
+
+/**
+ * The server's own reasons to ask once more, where no code was wrong (temporal.api.enums.v1.WorkflowTaskFailedCause): a
+ * message came while the workflow was about to end, or an operator terminated it meanwhile.
+ */
+const NO_FAULT: ReadonlySet<unknown> = new Set([
+  1, // UNHANDLED_COMMAND
+  17, // FORCE_CLOSE_COMMAND
+  31, // UNHANDLED_UPDATE
+]);
 
 /** I4, from a history: no workflow task fails, no workflow ends but by returning, unless an operator terminates it. */
 export function historyViolations(workflowId: string, history: unknown): string[] {
   const { events = [] } = history as { readonly events?: readonly HistoryEvent[] };
-  return events.flatMap((event) => {
+  const long =
+    events.length > MAX_HISTORY_EVENTS ? [`I4: the history of ${workflowId} has ${events.length} events`] : [];
+  const broken = events.flatMap((event) => {
     const failed = event.workflowTaskFailedEventAttributes;
-    if (failed !== undefined && failed !== null && failed.cause !== UNHANDLED_COMMAND) {
-      return [`I4: a workflow task of ${workflowId} failed: ${JSON.stringify(failed.failure)}`];
+    if (failed !== undefined && failed !== null && !NO_FAULT.has(failed.cause)) {
+      return [
+        `I4: a workflow task of ${workflowId} failed (${String(failed.cause)}): ${JSON.stringify(failed.failure)}`,
+      ];
     }
     const brokenOff = event.workflowExecutionFailedEventAttributes ?? event.workflowExecutionTimedOutEventAttributes;
     return brokenOff === undefined || brokenOff === null
       ? []
       : [`I4: workflow ${workflowId} was broken off: ${JSON.stringify(brokenOff)}`];
   });
+  return [...long, ...broken];
 }
 
 /** I6: a request that was refused leaves no row and holds nothing; another run may have made the order before. */

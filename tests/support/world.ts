@@ -133,7 +133,16 @@ export class World extends ShopClient {
     const { namespace } = config.temporal;
     const { plugins } = this.#telemetry;
     this.#client = new Client({ connection: this.#connection, namespace, plugins });
-    const parts = { config, client: this.#client, database: this.database, checks: {}, metrics: this.metrics, logger };
+    const stripe = createStripe(config.stripe);
+    const parts = {
+      config,
+      client: this.#client,
+      database: this.database,
+      stripe,
+      checks: {},
+      metrics: this.metrics,
+      logger,
+    };
     const api = await createOrdersApi(parts);
     await api.listen({ host: '127.0.0.1', port: config.api.port });
     const webhook = await createWebhookReceiver(parts);

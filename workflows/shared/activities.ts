@@ -1,17 +1,17 @@
 import { ActivityCancellationType, proxyActivities, proxyLocalActivities, workflowInfo } from '@temporalio/workflow';
-import type { FulfillmentActivities } from '../activities/fulfillment.ts';
-import type { OrderActivities } from '../activities/orders.ts';
-import type { PaymentActivities } from '../activities/payment.ts';
-import type { StockActivities } from '../activities/stock.ts';
-import { taskQueuesBeside } from '../contracts/messages.ts';
+import type { FulfillmentActivities } from '../../activities/fulfillment.ts';
+import type { OrderActivities } from '../../activities/orders.ts';
+import type { PaymentActivities } from '../../activities/payment.ts';
+import type { StockActivities } from '../../activities/stock.ts';
+import { taskQueuesOfOrdersQueue } from '../../contracts/messages.ts';
 
-/** Short enough that all heals soon after the mend: with default policies it took 64 s after an outage of 63 s. */
+/** Short enough that recovery follows the fix within seconds: with default policies it took 64 s after an outage of 63 s. */
 const RETRY = { initialInterval: '200ms', backoffCoefficient: 2, maximumInterval: '10s' } as const;
 
 /** Longer than the 8 s after which PostgreSQL gives up on a statement. */
 const DATABASE_TIMEOUT = '15s';
-/** Closing a session may take two requests of 10 s. */
-const STRIPE_TIMEOUT = '30s';
+/** Closing a session, or reading a charge, may take several requests of 10 s. */
+const STRIPE_TIMEOUT = '45s';
 /** Longer than the 10 s after which the shop's own fulfillment is given up on. */
 const FULFILLMENT_TIMEOUT = '15s';
 /** Stripe keeps an idempotency key for 24 hours; creating stops well before. */
@@ -19,9 +19,10 @@ export const CREATE_PAYMENT_FOR_MS = 12 * 3_600_000;
 
 export type Activities = ReturnType<typeof connectActivities>;
 
-/** The activities on the task queues of the installation that this workflow belongs to. */
+/** Returns the activities on the task queues of the installation that this workflow belongs to. */
 export function connectActivities() {
-  const queues = taskQueuesBeside(workflowInfo().taskQueue);
+  const queues = taskQueuesOfOrdersQueue(workflowInfo().taskQueue);
+  const stock = { taskQueue: queues.stock, startToCloseTimeout: DATABASE_TIMEOUT, retry: RETRY } as const;
   const payment = { taskQueue: queues.payment, startToCloseTimeout: STRIPE_TIMEOUT, retry: RETRY } as const;
   const fulfillment = {
     taskQueue: queues.fulfillment,
@@ -29,11 +30,10 @@ export function connectActivities() {
     retry: RETRY,
   } as const;
   return {
-    stock: proxyActivities<StockActivities>({
-      taskQueue: queues.stock,
-      startToCloseTimeout: DATABASE_TIMEOUT,
-      retry: RETRY,
-    }),
+    stock: proxyActivities<StockActivities>(stock),
+    /** Holds stock for an order that nobody can ask for again, while its customer may still wait. */
+    stockFor: (forMs: number) =>
+      proxyActivities<Pick<StockActivities, 'holdStock'>>({ ...stock, scheduleToCloseTimeout: Math.max(forMs, 1) }),
     /** Waits for Stripe as long as it takes. */
     payment: proxyActivities<PaymentActivities>(payment),
     /** Gives up after 12 h; when it is cancelled it still says whether the session was made. */
@@ -43,26 +43,18 @@ export function connectActivities() {
       scheduleToCloseTimeout: CREATE_PAYMENT_FOR_MS,
       cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
     }),
-    /** Asks for a session where nothing depends on the answer; gives up soon. */
+    /** Asks for a session when nothing depends on the answer; gives up soon. */
     paymentCheck: proxyActivities<Pick<PaymentActivities, 'readCheckoutSession'>>({
       ...payment,
       summary: 'Ask Stripe whether it is paid',
       scheduleToCloseTimeout: '1m',
     }),
-    /** Ships the order, asking every few seconds at first. */
-    fulfillmentAtFirst: (forMs: number) =>
+    /** Ships the order: asks every few seconds for so long. When it is cancelled it still says whether the order left. */
+    fulfillmentFor: (forMs: number) =>
       proxyActivities<Pick<FulfillmentActivities, 'fulfillOrder'>>({
         ...fulfillment,
         summary: 'Ship the order',
-        scheduleToCloseTimeout: forMs,
-        cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-      }),
-    /** Ships the order, asking now and then for as long as it takes: somebody has to mend something first. */
-    fulfillmentLater: (everyMs: number) =>
-      proxyActivities<Pick<FulfillmentActivities, 'fulfillOrder'>>({
-        ...fulfillment,
-        summary: 'Ship the order, late',
-        retry: { initialInterval: everyMs, backoffCoefficient: 1 },
+        scheduleToCloseTimeout: Math.max(forMs, 1),
         cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
       }),
     fulfillment: proxyActivities<Pick<FulfillmentActivities, 'callOffFulfillment'>>({

@@ -1,5 +1,5 @@
 import { log, metricMeter } from '@temporalio/workflow';
-import type { OrderStatus } from '../domain/order-status.ts';
+import type { OrderStatus } from '../../domain/order-status.ts';
 
 /*
  * One function for each business event that feeds log and metrics. Both are silent in a replay, and workflow metrics

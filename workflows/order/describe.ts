@@ -1,8 +1,9 @@
 import { ActivityFailure, ApplicationFailure, type TemporalFailure } from '@temporalio/workflow';
-import type { Refusal } from '../contracts/messages.ts';
-import type { OrderLine } from '../domain/order-lines.ts';
-import { formatMoney, totalOf } from '../domain/money.ts';
-import { unreachable } from '../domain/must.ts';
+import type { Refusal } from '../../contracts/messages.ts';
+import type { OrderLine } from '../../domain/order-lines.ts';
+import type { Doubt, Note } from '../../domain/charge.ts';
+import { formatMoney, totalOf } from '../../domain/money.ts';
+import { unreachable } from '../../domain/must.ts';
 
 /** An order's lines and total in words: `20 × Pencil, 5 × Book; $45.00`. */
 export function describeItems(lines: readonly OrderLine[]): string {
@@ -41,4 +42,33 @@ export function describePaymentRefusal(failure: TemporalFailure): string {
   const cause = failure instanceof ActivityFailure ? failure.cause : failure;
   const code = cause instanceof ApplicationFailure ? cause.details?.[0] : undefined;
   return PAYMENT_REFUSALS.get(code) ?? 'the shop has been told';
+}
+
+/** What the timeline says while Stripe refuses a refund. */
+export function noteRefundDelayed(paymentIntentId: string, why: 'refused' | 'disputed'): Note {
+  return {
+    source: `refund.delayed:${paymentIntentId}`,
+    event: 'refund.delayed',
+    detail:
+      why === 'disputed'
+        ? 'The refund waits until the bank has decided the dispute.'
+        : 'The refund takes longer than usual; the shop is looking after it.',
+  };
+}
+
+const DOUBTS: Readonly<Record<Doubt, string>> = {
+  disputed: 'the payment is disputed at the bank',
+  in_review: 'the payment is in review at Stripe',
+  fraud_warning: "the card's bank suspects fraud",
+  part_refunded: 'a part of the payment was refunded',
+};
+
+/** What the timeline says of a paid order that is not shipped for now. */
+export function noteHeld(found: readonly Doubt[]): Note {
+  return {
+    source: `fulfillment.held:${found.join('+')}`,
+    event: 'fulfillment.held',
+    detail: `The shipment waits: ${found.map((doubt) => DOUBTS[doubt]).join(', and ')}.`,
+    alarm: true,
+  };
 }

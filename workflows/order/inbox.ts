@@ -20,12 +20,12 @@ export class Inbox<Message> {
     return this.#messages.length === 0;
   }
 
-  /** Gives the oldest message like this, which stays where it is. */
+  /** Returns the oldest message like this, which stays where it is. */
   find<Wanted extends Message>(matches: (message: Message) => message is Wanted): Wanted | undefined {
     return this.#messages.find(matches);
   }
 
-  /** Takes the oldest message; waits for one where there is none. */
+  /** Takes the oldest message; waits for one if there is none. */
   async next(): Promise<Message> {
     let message = this.poll();
     while (message === undefined) {
@@ -35,7 +35,7 @@ export class Inbox<Message> {
     return message;
   }
 
-  /** Takes the oldest message, or undefined where there is none. */
+  /** Takes the oldest message, or undefined if there is none. */
   poll(): Message | undefined {
     return this.#messages.shift();
   }

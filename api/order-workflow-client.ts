@@ -18,7 +18,6 @@ import {
 import {
   CANCEL_UPDATE,
   CANCEL_UPDATE_ID,
-  type CancelRequest,
   type CancelResult,
   CREATE_UPDATE,
   CREATE_UPDATE_ID,
@@ -31,20 +30,22 @@ import {
   type OrderLifecycleResult,
   REFUND_ORDER,
   REFUND_UPDATE,
+  REFUND_UPDATE_ID,
   type RefundOrderInput,
-  type RefundRequest,
   type RefundResult,
   refundWorkflowId,
+  RELEASE_UPDATE,
   type TaskQueues,
 } from '../contracts/messages.ts';
 import type { OrderRecord } from '../database/orders.ts';
+import type { CancelRequest, RefundRequest } from '../domain/order-message.ts';
 
-/** How long a cancel or refund waits for the order's end before it answers that it is under way. */
-const CANCEL_WAIT_MS = 5_000;
+/** How long a cancel, refund or release waits for its result before it answers that it is under way. */
+const RESULT_WAIT_MS = 5_000;
 /** A customer who comes back from Stripe does not wait for us. */
 const RETURN_WAIT_MS = 2_000;
-/** Temporal keeps 400 bytes of a workflow's summary. */
-const SUMMARY_LENGTH = 300;
+/** Temporal refuses a summary whose payload, its JSON and some 30 bytes around it, has more than 400 bytes. */
+const MAX_SUMMARY_BYTES = 350;
 
 type Outcome<Result> =
   | { readonly outcome: 'ended'; readonly result: Result }
@@ -53,17 +54,28 @@ type Outcome<Result> =
   /** There is no running workflow that takes it, or it ended before it could answer: the order's row says how. */
   | { readonly outcome: 'closed' };
 
-export type CancelOutcome = Outcome<CancelResult> | { readonly outcome: 'refused'; readonly why: string };
+/** The workflow does not do what was asked for, as the order stands; `why` is a sentence without its full stop. */
+type Refused = { readonly outcome: 'refused'; readonly why: string };
+
+export type CancelOutcome = Outcome<CancelResult> | Refused;
 export type RefundOutcome = Outcome<RefundResult>;
+export type ReleaseOutcome = Outcome<void> | Refused;
 
-/** What the API asks of an order's workflow. */
-export type OrderLifecycle = ReturnType<typeof createOrderLifecycle>;
+/** What the edges ask of an order's workflow. */
+export type OrderWorkflowClient = ReturnType<typeof createOrderWorkflowClient>;
 
-type Options = { readonly client: Client; readonly taskQueues: TaskQueues; readonly createTimeoutMs: number };
+type Options = {
+  readonly client: Client;
+  readonly taskQueues: TaskQueues;
+  /** How long a create waits for its answer. */
+  readonly createTimeoutMs: number;
+  /** The longest pause before Stripe is asked again about a refund that it refuses. */
+  readonly stripeRetryMaxMs: number;
+};
 
-/** @param options `createTimeoutMs`: how long a create waits for its answer, in milliseconds */
-export function createOrderLifecycle({ client, taskQueues, createTimeoutMs }: Options) {
-  /** What the workflow of an order that was refused says; null where there is an order or nothing is said. */
+/** Makes the client through which API and command line start, ask and tell the workflows of orders. */
+export function createOrderWorkflowClient({ client, taskQueues, createTimeoutMs, stripeRetryMaxMs }: Options) {
+  /** What the workflow of an order that was refused says; null if there is an order or nothing is said. */
   async function refusedCreate(orderId: string, deadline: number): Promise<CreateResult | null> {
     const handle = client.workflow.getHandle<() => Promise<OrderLifecycleResult>>(orderId);
     try {
@@ -77,11 +89,11 @@ export function createOrderLifecycle({ client, taskQueues, createTimeoutMs }: Op
 
   return {
     /**
-     * Starts the order's workflow and waits for the order, in one durable round trip. Asked again it gives the first
+     * Starts the order's workflow and waits for the order, in one durable round trip. Asked again it returns the first
      * answer, also once the order has ended.
      *
-     * @throws WorkflowUpdateRPCTimeoutOrCancelledError where the time is over; the order may exist
-     * @throws WorkflowExecutionAlreadyStartedError where a workflow of this id ended without an answer
+     * @throws WorkflowUpdateRPCTimeoutOrCancelledError if the time is over; the order may exist
+     * @throws WorkflowExecutionAlreadyStartedError if a workflow of this id ended without an answer
      */
     async create(input: OrderLifecycleInput): Promise<CreateResult> {
       const startWorkflowOperation = new WithStartWorkflowOperation(ORDER_LIFECYCLE, {
@@ -119,10 +131,10 @@ export function createOrderLifecycle({ client, taskQueues, createTimeoutMs }: Op
     /**
      * Asks the order to end without its customer having it.
      *
-     * @throws WorkflowUpdateRPCTimeoutOrCancelledError where the workflow did not even take the request in time
+     * @throws WorkflowUpdateRPCTimeoutOrCancelledError if the workflow did not even take the request in time
      */
     async cancel(orderId: string, request: CancelRequest): Promise<CancelOutcome> {
-      const deadline = Date.now() + CANCEL_WAIT_MS;
+      const deadline = Date.now() + RESULT_WAIT_MS;
       try {
         const update = await client.withDeadline(deadline, () =>
           client.workflow.getHandle(orderId).startUpdate<CancelResult, [CancelRequest]>(CANCEL_UPDATE, {
@@ -134,13 +146,7 @@ export function createOrderLifecycle({ client, taskQueues, createTimeoutMs }: Op
         );
         return await resultOrUnderWay(client.withDeadline(deadline, () => update.result()));
       } catch (error) {
-        if (error instanceof WorkflowNotFoundError) return { outcome: 'closed' };
-        if (error instanceof WorkflowUpdateFailedError && error.cause instanceof ApplicationFailure) {
-          return error.cause.type === CLOSED_BEFORE_ITS_RESULT
-            ? { outcome: 'closed' }
-            : { outcome: 'refused', why: error.cause.message };
-        }
-        throw error;
+        return closedOrRefused(error);
       }
     },
 
@@ -149,17 +155,19 @@ export function createOrderLifecycle({ client, taskQueues, createTimeoutMs }: Op
      * its own. Asked again it finds the first one.
      *
      * @param order as its row stands; PAID, FINISHED or REFUNDED
-     * @throws WorkflowUpdateRPCTimeoutOrCancelledError where the workflow did not even take the request in time
+     * @throws WorkflowUpdateRPCTimeoutOrCancelledError if the workflow did not even take the request in time
      */
     async refund(order: Pick<OrderRecord, 'orderId' | 'status'>, request: RefundRequest): Promise<RefundOutcome> {
       const { orderId, status } = order;
-      const deadline = Date.now() + CANCEL_WAIT_MS;
+      const deadline = Date.now() + RESULT_WAIT_MS;
       try {
         if (status === 'PAID') {
           const update = await client.withDeadline(deadline, () =>
-            client.workflow
-              .getHandle(orderId)
-              .startUpdate<RefundResult, [RefundRequest]>(REFUND_UPDATE, { args: [request], waitForStage: 'ACCEPTED' }),
+            client.workflow.getHandle(orderId).startUpdate<RefundResult, [RefundRequest]>(REFUND_UPDATE, {
+              updateId: REFUND_UPDATE_ID,
+              args: [request],
+              waitForStage: 'ACCEPTED',
+            }),
           );
           return await resultOrUnderWay(client.withDeadline(deadline, () => update.result()));
         }
@@ -168,7 +176,7 @@ export function createOrderLifecycle({ client, taskQueues, createTimeoutMs }: Op
             workflowId: refundWorkflowId(orderId),
             workflowIdConflictPolicy: 'USE_EXISTING',
             taskQueue: taskQueues.orders,
-            args: [{ orderId, ...request }],
+            args: [{ orderId, request, stripeRetryMaxMs }],
             staticSummary: `Refund of order ${orderId}`,
           }),
         );
@@ -177,6 +185,24 @@ export function createOrderLifecycle({ client, taskQueues, createTimeoutMs }: Op
         if (error instanceof WorkflowNotFoundError) return { outcome: 'closed' };
         if (error instanceof WorkflowUpdateFailedError) return { outcome: 'closed' };
         throw error;
+      }
+    },
+
+    /**
+     * Has a paid order shipped although its payment is in doubt. Each call is an update of its own: a doubt that comes
+     * up after a release wants a person's word again.
+     *
+     * @throws WorkflowUpdateRPCTimeoutOrCancelledError if the workflow did not even take the request in time
+     */
+    async release(orderId: string): Promise<ReleaseOutcome> {
+      const deadline = Date.now() + RESULT_WAIT_MS;
+      try {
+        const update = await client.withDeadline(deadline, () =>
+          client.workflow.getHandle(orderId).startUpdate<void, []>(RELEASE_UPDATE, { waitForStage: 'ACCEPTED' }),
+        );
+        return await resultOrUnderWay(client.withDeadline(deadline, () => update.result()));
+      } catch (error) {
+        return closedOrRefused(error);
       }
     },
 
@@ -194,8 +220,19 @@ export function createOrderLifecycle({ client, taskQueues, createTimeoutMs }: Op
   };
 }
 
-/** The type of the failure that the server makes where a workflow ends with an accepted update unanswered. */
+/** The type of the failure that the server makes if a workflow ends with an accepted update unanswered. */
 const CLOSED_BEFORE_ITS_RESULT = 'AcceptedUpdateCompletedWorkflow';
+
+/** Tells an update that found no running workflow from one that the workflow refused; anything else is thrown on. */
+function closedOrRefused(error: unknown): { readonly outcome: 'closed' } | Refused {
+  if (error instanceof WorkflowNotFoundError) return { outcome: 'closed' };
+  if (error instanceof WorkflowUpdateFailedError && error.cause instanceof ApplicationFailure) {
+    return error.cause.type === CLOSED_BEFORE_ITS_RESULT
+      ? { outcome: 'closed' }
+      : { outcome: 'refused', why: error.cause.message };
+  }
+  throw error;
+}
 
 /** Waits for what the workflow was asked for; once it has taken the request, nothing is lost when the time is over. */
 async function resultOrUnderWay<Result>(result: Promise<Result>): Promise<Outcome<Result>> {
@@ -213,6 +250,19 @@ function isTimeout(error: unknown): boolean {
 
 /** What Temporal's Web UI shows of the order in its list; the total is known only once the stock is held. */
 function summaryOf({ customerId, lines }: OrderLifecycleInput): string {
-  const summary = `Customer ${customerId}: ${lines.map(({ itemId, quantity }) => `${quantity} x ${itemId}`).join(', ')}`;
-  return summary.length <= SUMMARY_LENGTH ? summary : `${summary.slice(0, SUMMARY_LENGTH - 3)}...`;
+  const items = lines.map(({ itemId, quantity }) => `${quantity} x ${itemId}`).join(', ');
+  return cutToBytes(`Customer ${customerId}: ${items}`, MAX_SUMMARY_BYTES);
+}
+
+/**
+ * Cuts a text so that its JSON has no more than so many bytes: a quote takes two there, and other letters than
+ * English ones two to four.
+ */
+function cutToBytes(text: string, maxBytes: number): string {
+  const bytesOf = (part: string) => Buffer.byteLength(JSON.stringify(part));
+  if (bytesOf(text) <= maxBytes) return text;
+  // Every character has a byte or more.
+  const characters = Array.from(text.slice(0, maxBytes));
+  while (bytesOf(`${characters.join('')}...`) > maxBytes) characters.pop();
+  return `${characters.join('')}...`;
 }

@@ -1,0 +1,35 @@
+import { expect, test } from 'vitest';
+import { type Charge, notesOn } from '../../domain/charge.ts';
+import { orderRecord, timelineEntry } from '../testing/fakes.ts';
+import { describeForCustomer } from './customer-words.ts';
+import { renderPaymentPage } from './payment-page.ts';
+
+const CHARGE: Charge = {
+  paymentIntentId: 'pi_1',
+  orderId: orderRecord().orderId,
+  amountMinor: 4500,
+  currency: 'USD',
+  refundedMinor: 500,
+  refunds: [{ refundId: 're_1', amountMinor: 500, status: 'succeeded', orderId: null, failureReason: null }],
+  disputes: [{ disputeId: 'du_1', status: 'won', reason: 'fraudulent', amountMinor: 4500 }],
+  review: { reviewId: 'prv_1', open: false, reason: 'approved' },
+  fraudWarnings: [{ warningId: 'issfr_1', fraudType: 'made_with_stolen_card' }],
+};
+
+const order = orderRecord({
+  status: 'FINISHED',
+  timeline: notesOn(CHARGE).map(({ event, detail }, index) =>
+    timelineEntry({ seq: index + 1, status: 'FINISHED', event, detail }),
+  ),
+});
+
+test('a customer is told what was refunded after the order was finished', () => {
+  expect(describeForCustomer(order).alerts).toEqual(['$5.00 of $45.00 was refunded.']);
+});
+
+test('the page says nothing of what is between the shop, Stripe and the bank', () => {
+  const page = renderPaymentPage(order);
+  const shown = order.timeline.filter(({ detail }) => page.includes(detail));
+  expect(shown.map(({ event }) => event)).toEqual(['payment.refunded']);
+  expect(order.timeline.length).toBeGreaterThan(4);
+});

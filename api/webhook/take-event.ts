@@ -1,0 +1,86 @@
+import { Stripe } from 'stripe';
+import type { StripeEvent } from '../../domain/stripe-event.ts';
+import type { Logger } from '../../platform/logger.ts';
+import type { DeliveryOutcome } from './delivery.ts';
+import { type HandledEvent, isHandled, type ReceivedEvent, type Subject, subjectOf } from './received-event.ts';
+import { toStripeEvent } from './stripe-event.ts';
+import type { StripeReader } from './stripe-reader.ts';
+
+export type Taken = {
+  readonly outcome: DeliveryOutcome | 'otherMode' | 'otherAccount' | 'notHandled' | 'unreadable';
+  readonly orderId?: string;
+};
+
+type Options = {
+  /** Whether our key is a live one. */
+  readonly livemode: boolean;
+  /** Finds the order of ours that an event is about; undefined if there is none. */
+  readonly orderOf: (subject: Subject) => Promise<string | undefined>;
+  readonly reader: Pick<StripeReader, 'readAnew'>;
+  readonly deliver: (orderId: string, event: StripeEvent) => Promise<DeliveryOutcome>;
+};
+
+/**
+ * Decides what becomes of an event whose signature is right. Only an event of an order of ours is looked at closely:
+ * whatever else happens on the account, in whatever shape, is answered 200 and changes nothing, since Stripe would send
+ * it again for days and in the end switch the endpoint off.
+ */
+export function createEventTaker({ livemode, orderOf, reader, deliver }: Options) {
+  const warnedOfVersions = new Set<string | null>();
+
+  /**
+   * Returns the event as orders understand it; undefined if it is about nothing on our account. An event in another
+   * version of the API, or in a shape that this code does not know, is not trusted: a field may mean something else in
+   * it. What it is about is read anew from Stripe, in the version that this code was written for.
+   */
+  async function understand(
+    received: HandledEvent,
+    orderId: string,
+    log: Logger,
+  ): Promise<StripeEvent | 'unreadable' | undefined> {
+    const { eventId, type, apiVersion } = received;
+    if (apiVersion === Stripe.API_VERSION) {
+      const asSent = toStripeEvent(received);
+      if ('event' in asSent) return asSent.event;
+      const problems = asSent.problems;
+      log.warn(
+        { eventId, type, orderId, problems },
+        'Stripe event in a shape that is not known; its object is read anew',
+      );
+    } else {
+      const level = warnedOfVersions.has(apiVersion) ? 'debug' : 'warn';
+      warnedOfVersions.add(apiVersion);
+      log[level](
+        { eventId, type, apiVersion, expected: Stripe.API_VERSION },
+        `Stripe sends events of API version ${apiVersion ?? 'unknown'}, but this code is written for ${Stripe.API_VERSION}. Each is read anew from Stripe, which costs a request. Make an endpoint at Stripe with API version ${Stripe.API_VERSION}, and delete this one; with \`stripe listen\`, add --latest`,
+      );
+    }
+    const anew = await reader.readAnew(received);
+    if (anew === undefined) return undefined;
+    if ('event' in anew) return anew.event;
+    // A shop owner would rather have one event missing, and be told, than all of them: an answer other than 200 makes
+    // Stripe send it again for three days, which can't succeed before this code is changed, and endpoints that keep
+    // failing are switched off, with the events of every other order. And the order is not lost: it asks Stripe itself
+    // when its customer comes back, when its payment window ends, and before it ships; the workers that do are what has
+    // to learn the new shape. So: taken, with an error that names everything, and a metric with an alert.
+    log.error(
+      { eventId, type, orderId, apiVersion, problems: anew.problems },
+      `Stripe event ${eventId} (${type}) is about order ${orderId} and can't be read, nor can what it is about. Look at it in Stripe's dashboard, and update this software`,
+    );
+    return 'unreadable';
+  }
+
+  /** @throws ApiError 5001, or an error of Temporal's or PostgreSQL's client: Stripe is to send the event again */
+  return async (received: ReceivedEvent, log: Logger): Promise<Taken> => {
+    // The test and the live mode of one account may send to the same address.
+    if (received.livemode !== livemode) return { outcome: 'otherMode' };
+    if (received.ofOtherAccount) return { outcome: 'otherAccount' };
+    if (!isHandled(received)) return { outcome: 'notHandled' };
+    const orderId = await orderOf(subjectOf(received));
+    if (orderId === undefined) return { outcome: 'unknownOrder' };
+    const event = await understand(received, orderId, log);
+    if (event === undefined) return { outcome: 'unknownOrder', orderId };
+    if (event === 'unreadable') return { outcome: 'unreadable', orderId };
+    return { outcome: await deliver(orderId, event), orderId };
+  };
+}

@@ -1,0 +1,28 @@
+import type { StripeEvent } from './stripe-event.ts';
+
+export type CancelRequest = {
+  readonly by: 'customer' | 'operator';
+  /** A sentence for the timeline, which the customer reads. */
+  readonly reason: string;
+};
+
+export type RefundRequest = {
+  /** Whether the goods go back into stock. */
+  readonly restock: boolean;
+  /** A sentence for the timeline, which the customer reads. */
+  readonly reason: string;
+};
+
+/** Everything that can reach an order while its workflow runs. Its inbox holds these, and one loop takes them. */
+export type OrderMessage =
+  | { readonly kind: 'stripeEvent'; readonly event: StripeEvent }
+  | { readonly kind: 'cancel'; readonly request: CancelRequest }
+  /** An operator wants the payment of a paid order refunded. */
+  | { readonly kind: 'refund'; readonly request: RefundRequest }
+  /** An operator wants the order shipped although its payment is in doubt. */
+  | { readonly kind: 'release' }
+  | { readonly kind: 'windowEnded' }
+  /** Time to ask Stripe about a delayed payment, since its event may be lost. */
+  | { readonly kind: 'checkDue' }
+  /** The customer is back from Stripe's page, and the webhook is not here yet. */
+  | { readonly kind: 'customerReturned' };

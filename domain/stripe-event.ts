@@ -1,0 +1,44 @@
+import type { CheckoutSession } from './payment.ts';
+
+/**
+ * The events of Stripe that an order acts on. The webhook answers and counts all others, and they end there.
+ * docs/deployment.md lists them for the endpoint at Stripe; a test compares the two.
+ */
+export const stripeEventTypes = [
+  'checkout.session.completed',
+  'checkout.session.expired',
+  'checkout.session.async_payment_succeeded',
+  'checkout.session.async_payment_failed',
+  'payment_intent.payment_failed',
+  'charge.refunded',
+  'refund.failed',
+  'charge.dispute.created',
+  'charge.dispute.updated',
+  'charge.dispute.closed',
+  'review.opened',
+  'review.closed',
+  'radar.early_fraud_warning.created',
+] as const;
+
+export type StripeEventType = (typeof stripeEventTypes)[number];
+
+/**
+ * An event of Stripe as it travels from the webhook to the decision, reduced to what an order acts on. No card data, no
+ * names.
+ */
+export type StripeEvent = {
+  readonly eventId: string;
+  readonly type: StripeEventType;
+  /** When it happened by Stripe's clock, in ms since 1970. It may arrive days later, when it is no longer true. */
+  readonly createdMs: number;
+  readonly paymentIntentId: string | null;
+} & (
+  | { readonly about: 'session'; readonly session: CheckoutSession }
+  /** `code` is Stripe's decline code or error code. `delayed`: no card, so the customer cannot just try another one. */
+  | { readonly about: 'decline'; readonly code: string; readonly delayed: boolean }
+  /**
+   * Something happened to money that was paid: a refund, a dispute, a review, a fraud warning. Such events come in any
+   * order, so nothing in them is believed: whoever gets one reads the charge at Stripe.
+   */
+  | { readonly about: 'charge' }
+);

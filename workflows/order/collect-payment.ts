@@ -1,0 +1,125 @@
+import { CancellationScope, log, sleep, TemporalFailure } from '@temporalio/workflow';
+import { totalOf } from '../../domain/money.ts';
+import { must, unreachable } from '../../domain/must.ts';
+import { awaitPayment, type CheckoutSession, decidePayment, type PaymentNews } from '../../domain/payment.ts';
+import { handOverToAftercare } from './hand-over.ts';
+import type { Order } from './order.ts';
+
+/** How long it takes at most until a delayed payment is asked for again, in case the event of its result was lost. */
+const MAX_CHECK_INTERVAL_MS = 12 * 3_600_000;
+
+/** WAITING_FOR_PAYMENT → PAID, or CANCELLED or EXPIRED once Stripe agrees that nothing was paid. */
+export async function collectPayment(order: Order): Promise<void> {
+  const { sessionId, livemode } = must(order.checkoutSession, 'the Checkout Session of an order that waits');
+  const timers = new PaymentTimers(order);
+  let state = awaitPayment({ orderId: order.orderId, sessionId, livemode, ...totalOf(order.lines) });
+  let answer: PaymentNews | undefined;
+  try {
+    for (;;) {
+      const news: PaymentNews = answer ?? (await order.inbox.next());
+      answer = undefined;
+      if (news.kind === 'checkDue') timers.checkIsOver();
+      const { state: next, decision } = decidePayment(state, news);
+      state = next;
+      switch (decision.do) {
+        case 'wait':
+          if (decision.note !== undefined) await order.timeline.note(decision.note);
+          break;
+        case 'readSession':
+          answer = toNews(await readSession(order, sessionId));
+          break;
+        case 'closeSession':
+          answer = toNews(await closeSession(order, sessionId));
+          break;
+        case 'handOver':
+          await handOverToAftercare(order, decision.event);
+          break;
+        case 'accept':
+          if (state.closing?.status === 'CANCELLED') {
+            order.refundRequest = { restock: true, reason: state.closing.detail };
+          }
+          await order.accept(decision.payment, news.kind === 'stripeEvent' ? news.event.createdMs : Date.now());
+          return;
+        case 'refuse':
+          await refuse(order, decision.paymentIntentId, decision.detail);
+          return;
+        case 'end':
+          await order.giveBackStock();
+          await order.timeline.transition(decision.closing.status, decision.closing.detail);
+          return;
+        default:
+          unreachable(decision);
+      }
+      if (state.processing) timers.checkLater();
+    }
+  } finally {
+    timers.cancel();
+  }
+}
+
+/** The payment window, and the questions about a delayed payment, one at a time. */
+class PaymentTimers {
+  readonly #order: Order;
+  readonly #scope = new CancellationScope();
+  #nextCheckMs: number;
+  #isWaiting = false;
+
+  constructor(order: Order) {
+    this.#order = order;
+    this.#nextCheckMs = order.policy.paymentWindowMs;
+    this.#start(order.policy.paymentWindowMs, 'windowEnded', 'The payment window');
+  }
+
+  /** Asks for a delayed payment after a while, unless a question is on its way; after twice as long each time. */
+  checkLater(): void {
+    if (this.#isWaiting) return;
+    this.#isWaiting = true;
+    this.#start(this.#nextCheckMs, 'checkDue', 'Ask again for the delayed payment');
+    this.#nextCheckMs = Math.min(this.#nextCheckMs * 2, MAX_CHECK_INTERVAL_MS);
+  }
+
+  checkIsOver(): void {
+    this.#isWaiting = false;
+  }
+
+  cancel(): void {
+    this.#scope.cancel();
+  }
+
+  #start(delayMs: number, kind: 'windowEnded' | 'checkDue', summary: string): void {
+    const timer = this.#scope.run(() => sleep(delayMs, { summary }));
+    timer.then(
+      () => this.#order.inbox.push({ kind }),
+      () => {}, // cancelled: the order has its answer
+    );
+  }
+}
+
+function toNews(session: CheckoutSession | undefined): PaymentNews | undefined {
+  return session === undefined ? undefined : { kind: 'session', session };
+}
+
+/** Reads the session; undefined if Stripe does not answer soon, since its event or the end of the window will tell. */
+async function readSession({ activities }: Order, sessionId: string): Promise<CheckoutSession | undefined> {
+  try {
+    return await activities.paymentCheck.readCheckoutSession(sessionId);
+  } catch (error) {
+    if (!(error instanceof TemporalFailure)) throw error;
+    log.warn('Stripe could not be asked about the payment; its event or the end of the window will tell', { error });
+    return undefined;
+  }
+}
+
+async function closeSession({ activities }: Order, sessionId: string): Promise<CheckoutSession> {
+  return activities.payment.closeCheckoutSession.executeWithOptions({ summary: 'Close the payment page' }, [sessionId]);
+}
+
+/** Refunds a payment that is not what the order asks for, and ends the order. */
+async function refuse(order: Order, paymentIntentId: string, detail: string): Promise<void> {
+  await order.timeline.note({ source: 'payment.refused', event: 'payment.refused', detail, alarm: true });
+  await order.refundPayment(paymentIntentId);
+  await order.giveBackStock();
+  // Kept with the order, so that the payment is known when Stripe tells of it again.
+  order.payment = { paymentIntentId, charge: undefined, asOfMs: 0 };
+  await order.timeline.transition('CANCELLED', `${detail} It was refunded in full.`, { paymentIntentId });
+}

@@ -1,0 +1,151 @@
+import { allHandlersFinished, condition, makeContinueAsNewFunc, workflowInfo } from '@temporalio/workflow';
+import type { StoredOrder } from '../../activities/orders.ts';
+import {
+  type CreateResult,
+  type OrderPolicy,
+  RECOVER_ORDER,
+  type RecoverOrderInput,
+  type Refusal,
+} from '../../contracts/messages.ts';
+import { type Charge, keptOf, type WayBack } from '../../domain/charge.ts';
+import { totalOf } from '../../domain/money.ts';
+import type { OrderLine } from '../../domain/order-lines.ts';
+import type { OrderMessage, RefundRequest } from '../../domain/order-message.ts';
+import { isTerminal, type OrderStatus } from '../../domain/order-status.ts';
+import type { Payment } from '../../domain/payment.ts';
+import { connectActivities } from '../shared/activities.ts';
+import { hasLongHistory, refundUntilAccepted } from '../shared/refund.ts';
+import { describeRefusal, noteRefundDelayed } from './describe.ts';
+import { Inbox } from './inbox.ts';
+import { Timeline } from './timeline.ts';
+
+const continueAsRecovery = makeContinueAsNewFunc<(input: RecoverOrderInput) => Promise<unknown>>({
+  workflowType: RECOVER_ORDER,
+});
+
+/** The order's payment, and what is known of its money. */
+export type KnownPayment = {
+  readonly paymentIntentId: string;
+  /** Undefined if nothing is known but that it was paid. */
+  readonly charge: Charge | undefined;
+  /** When Stripe said so, in ms since 1970. */
+  readonly asOfMs: number;
+};
+
+/** One order while its workflow runs: what its steps share. */
+export class Order {
+  readonly orderId: string;
+  readonly policy: OrderPolicy;
+  readonly activities = connectActivities();
+  readonly inbox = new Inbox<OrderMessage>();
+  readonly timeline: Timeline;
+  /** The run that holds the stock: the first one's id, which stays when an operator resets the workflow. */
+  runId = workflowInfo().firstExecutionRunId;
+  /** What the client is told; undefined until that is known. */
+  created: CreateResult | undefined;
+  lines: readonly OrderLine[] = [];
+  checkoutSession: { readonly sessionId: string; readonly livemode: boolean } | undefined;
+  payment: KnownPayment | undefined;
+  /** Somebody wants the money of the paid order refunded. */
+  refundRequest: RefundRequest | undefined;
+  /** From here on the goods may leave, and a customer's cancel comes too late. */
+  fulfilling = false;
+  /** Known once the goods have left. */
+  trackingNumber: string | undefined;
+  /** Refunds that Stripe has refused so far. */
+  refundAttempts = 0;
+  /** The workflow is about to go on as a new run; who waits for its end is told that it is under way. */
+  continuing = false;
+
+  constructor({ orderId, policy }: { readonly orderId: string; readonly policy: OrderPolicy }) {
+    this.orderId = orderId;
+    this.policy = policy;
+    this.timeline = new Timeline(orderId, this.activities);
+  }
+
+  /** Goes on from what is stored of an order; whether its goods were asked for is not known, so they may have left. */
+  restore(stored: StoredOrder): void {
+    const { requestHash, traceId, checkoutSessionId, paymentIntentId } = stored;
+    this.runId = stored.runId;
+    this.created = { requestHash, traceId, refusal: null };
+    this.lines = stored.lines;
+    if (checkoutSessionId !== null) {
+      this.checkoutSession = { sessionId: checkoutSessionId, livemode: checkoutSessionId.startsWith('cs_live_') };
+    }
+    if (paymentIntentId !== null) this.payment = { paymentIntentId, charge: undefined, asOfMs: 0 };
+    this.refundRequest = stored.requestedRefund ?? undefined;
+    this.fulfilling = stored.status === 'PAID';
+    this.trackingNumber = stored.trackingNumber ?? undefined;
+    this.timeline.restore(stored);
+  }
+
+  get status(): OrderStatus | undefined {
+    return this.timeline.status;
+  }
+
+  get ended(): boolean {
+    const refused = this.created !== undefined && this.created.refusal !== null;
+    return refused || this.continuing || (this.status !== undefined && isTerminal(this.status));
+  }
+
+  /** There is no order: nothing is held, no row is written. */
+  refuse(refusal: Refusal, request: { readonly requestHash: string; readonly traceId: string }): void {
+    this.timeline.refuse(refusal.reason, describeRefusal(refusal));
+    this.created = { requestHash: request.requestHash, traceId: request.traceId, refusal };
+  }
+
+  /** Undoes what the order holds of the stock, or may hold: safe if it holds nothing, and to do twice. */
+  async giveBackStock(): Promise<void> {
+    const { orderId, runId } = this;
+    await this.activities.stock.giveBackStock.executeWithOptions({ summary: 'Give the stock back' }, [
+      { orderId, runId },
+    ]);
+  }
+
+  /**
+   * Takes the payment as the order's.
+   *
+   * @param asOfMs when Stripe said so, in ms since 1970
+   */
+  async accept({ paymentIntentId, charge }: Payment, asOfMs: number): Promise<void> {
+    this.payment = { paymentIntentId, charge, asOfMs };
+    const keptAmountMinor = charge === undefined ? totalOf(this.lines).amountMinor : keptOf(charge);
+    const changes = { paymentIntentId, keptAmountMinor };
+    await this.timeline.transition('PAID', 'The payment has arrived; the order is being shipped.', changes);
+  }
+
+  /** Refunds the payment that the order has or is to refuse, however long Stripe takes. Messages may wake it. */
+  async refundPayment(paymentIntentId: string): Promise<WayBack> {
+    return refundUntilAccepted(this.activities, {
+      orderId: this.orderId,
+      paymentIntentId,
+      longestPauseMs: this.policy.stripeRetryMaxMs,
+      attempts: this.refundAttempts,
+      onRefused: async (attempts, why) => {
+        this.refundAttempts = attempts;
+        await this.timeline.note(noteRefundDelayed(paymentIntentId, why));
+        await this.continueIfLong();
+      },
+      pause: async (forMs) => {
+        const known = this.inbox.length;
+        await condition(() => this.inbox.length !== known, forMs, { summary: 'Before Stripe is asked again' });
+      },
+    });
+  }
+
+  /**
+   * Goes on as a new run, if the history has grown long and nothing is under way; the new run reads the order from its
+   * row. To be called at places that {@link restore} leads back to.
+   */
+  async continueIfLong(): Promise<void> {
+    if (!hasLongHistory()) return;
+    this.continuing = true;
+    await condition(allHandlersFinished);
+    // Nothing may come between the look into the inbox and the end: what it holds would be lost.
+    if (this.inbox.isEmpty) {
+      const { orderId, policy, refundAttempts } = this;
+      await continueAsRecovery({ orderId, policy, refundAttempts });
+    }
+    this.continuing = false;
+  }
+}

@@ -1,0 +1,56 @@
+import { TemporalFailure, workflowInfo } from '@temporalio/workflow';
+import type { HoldStockResult, OrderLifecycleInput } from '../../contracts/messages.ts';
+import { describeItems } from './describe.ts';
+import type { Order } from './order.ts';
+
+/** An order that nobody can ask for again is not worth making once its customer has long gone. */
+const UNKEYED_CREATE_LIMIT_MS = 60_000;
+
+/**
+ * Holds the stock and writes the order, which is PENDING then. If it can't be made it is refused, and holds nothing.
+ */
+export async function placeOrder(order: Order, input: OrderLifecycleInput): Promise<void> {
+  const { customerId, requestHash, traceId } = input;
+  if (isTooLate(input)) {
+    order.refuse({ reason: 'tooLate' }, input);
+    return;
+  }
+  const hold = await holdStock(order, input);
+  // The answer may come long after its customer has gone: PostgreSQL was away, or every worker was.
+  if (hold === 'failed' || (hold.held && isTooLate(input))) {
+    await order.giveBackStock();
+    order.refuse({ reason: 'tooLate' }, input);
+    return;
+  }
+  if (!hold.held) {
+    order.refuse(hold.refusal, input);
+    return;
+  }
+  const { runId } = order;
+  order.lines = hold.lines;
+  const detail = `Ordered: ${describeItems(hold.lines)}. The stock is held; the payment link is being created.`;
+  await order.timeline.begin({ customerId, runId, requestHash, traceId, lines: hold.lines, detail });
+  order.created = { requestHash, traceId, refusal: null };
+}
+
+/** `failed`: whether the stock is held is not known. Giving it back is safe all the same. */
+async function holdStock(order: Order, input: OrderLifecycleInput): Promise<HoldStockResult | 'failed'> {
+  const { stock, stockFor } = order.activities;
+  const { holdStock: hold } = input.keyed ? stock : stockFor(remainingMs());
+  try {
+    const { orderId, lines } = input;
+    return await hold.executeWithOptions({ summary: 'Hold the stock' }, [{ orderId, runId: order.runId, lines }]);
+  } catch (error) {
+    if (error instanceof TemporalFailure) return 'failed';
+    throw error;
+  }
+}
+
+/** With an idempotency key the client can ask again for as long as it likes. */
+function isTooLate({ keyed }: OrderLifecycleInput): boolean {
+  return !keyed && remainingMs() <= 0;
+}
+
+function remainingMs(): number {
+  return UNKEYED_CREATE_LIMIT_MS - (Date.now() - workflowInfo().startTime.getTime());
+}

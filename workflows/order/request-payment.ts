@@ -1,0 +1,68 @@
+import { CancellationScope, TemporalFailure } from '@temporalio/workflow';
+import { STRIPE_REFUSED } from '../../contracts/failures.ts';
+import type { OrderLifecycleInput } from '../../contracts/messages.ts';
+import { CREATE_PAYMENT_FOR_MS } from '../shared/activities.ts';
+import { failedWith } from '../shared/failed-with.ts';
+import { retryUnderNewKeys } from '../shared/refund.ts';
+import { alarm } from '../shared/report.ts';
+import { describePaymentRefusal } from './describe.ts';
+import type { Order } from './order.ts';
+import { WatchedStep } from './watched-step.ts';
+
+/** What Stripe is told of an order besides its lines, fixed when the order begins. */
+export type PaymentRequest = Pick<OrderLifecycleInput, 'successUrl' | 'cancelUrl' | 'traceparent'>;
+
+/**
+ * PENDING → WAITING_FOR_PAYMENT, or CANCELLED if there is no payment link.
+ *
+ * @param request undefined for an order that was taken up again: a link that was made for it was never shown to anybody
+ */
+export async function requestPayment(order: Order, request: PaymentRequest | undefined): Promise<void> {
+  if (request === undefined) {
+    await cancel(order, cancelReason(order) ?? 'The shop lost track of the order, so it was cancelled.');
+    return;
+  }
+  const scope = new CancellationScope();
+  const creating = new WatchedStep(scope.run(() => createCheckoutSession(order, request)));
+  // A cancel does not wait for a Stripe that is away. It only stops the activity: whether a link was made is the
+  // activity's to say.
+  if (!(await creating.settledBefore(() => cancelReason(order) !== undefined))) scope.cancel();
+  try {
+    const { sessionId, url, livemode } = await creating.result;
+    order.checkoutSession = { sessionId, livemode };
+    const changes = { checkoutSessionId: sessionId, paymentLink: url };
+    const detail = 'The payment link is ready; the order waits for its payment.';
+    await order.timeline.transition('WAITING_FOR_PAYMENT', detail, changes);
+  } catch (error) {
+    if (!(error instanceof TemporalFailure)) throw error;
+    await cancel(order, cancelReason(order) ?? whyNoPayment(order, error));
+  }
+}
+
+async function createCheckoutSession({ orderId, lines, activities }: Order, request: PaymentRequest) {
+  return retryUnderNewKeys(
+    (generation, elapsedMs) =>
+      activities.paymentRequest.createCheckoutSession.executeWithOptions(
+        { scheduleToCloseTimeout: Math.max(CREATE_PAYMENT_FOR_MS - elapsedMs, 1_000) },
+        [{ orderId, lines, ...request, generation }],
+      ),
+    { giveUpAfterMs: CREATE_PAYMENT_FOR_MS },
+  );
+}
+
+async function cancel(order: Order, detail: string): Promise<void> {
+  await order.giveBackStock();
+  await order.timeline.transition('CANCELLED', detail);
+}
+
+/** The reason of a wish to cancel that waits in the inbox. */
+function cancelReason({ inbox }: Order): string | undefined {
+  return inbox.find((message) => message.kind === 'cancel')?.request.reason;
+}
+
+function whyNoPayment({ orderId }: Order, error: TemporalFailure): string {
+  alarm('no payment could be created, so the order is cancelled', { orderId, error });
+  return failedWith(error, STRIPE_REFUSED)
+    ? `The payment service refused the payment, so the order was cancelled: ${describePaymentRefusal(error)}.`
+    : 'No payment could be created for hours, so the order was cancelled.';
+}

@@ -1,0 +1,87 @@
+import { log, sleep, workflowInfo } from '@temporalio/workflow';
+import { PAYMENT_DISPUTED, REFUND_REFUSED, STRIPE_KEPT_FAILURE } from '../../contracts/failures.ts';
+import type { WayBack } from '../../domain/charge.ts';
+import type { Activities } from './activities.ts';
+import { failedWith } from './failed-with.ts';
+import { alarm } from './report.ts';
+
+const FIRST_PAUSE_MS = 1_000;
+
+/** A history of this many events is continued in a new run: Temporal ends a workflow at 51,200, and replays grow slow. */
+const LONG_HISTORY_EVENTS = 500;
+
+/** Whether the workflow should go on as a new run as soon as nothing is under way. */
+export function hasLongHistory(): boolean {
+  const { historyLength, continueAsNewSuggested } = workflowInfo();
+  return continueAsNewSuggested || historyLength >= LONG_HISTORY_EVENTS;
+}
+
+/** Returns the pause after so many attempts, in ms: one second, then twice as long each time, up to the longest. */
+export function pauseAfter(attempts: number, longestMs: number): number {
+  return Math.min(FIRST_PAUSE_MS * 2 ** Math.min(attempts - 1, 30), longestMs);
+}
+
+/**
+ * Calls Stripe under a new idempotency key each time that Stripe keeps a failure under the last one. Safe, because what
+ * was made under the old key was never shown to anybody.
+ *
+ * @param giveUpAfterMs the last failure is thrown once so long has passed
+ */
+export async function retryUnderNewKeys<T>(
+  call: (generation: number, elapsedMs: number) => Promise<T>,
+  { giveUpAfterMs }: { readonly giveUpAfterMs: number },
+): Promise<T> {
+  const startMs = Date.now();
+  for (let generation = 1; ; generation += 1) {
+    try {
+      return await call(generation, Date.now() - startMs);
+    } catch (error) {
+      if (!failedWith(error, STRIPE_KEPT_FAILURE) || Date.now() - startMs > giveUpAfterMs) throw error;
+      log.warn('Stripe keeps a failure under this idempotency key; another one is used', { generation });
+    }
+    await sleep(pauseAfter(generation, 300_000), { summary: 'Before the next key' });
+  }
+}
+
+type RefundOptions = {
+  readonly orderId: string;
+  readonly paymentIntentId: string;
+  /** The longest pause between two attempts, in ms. */
+  readonly longestPauseMs: number;
+  /** Attempts that runs before this one made. */
+  readonly attempts?: number | undefined;
+  /** Waits for so many ms, or less if something comes in that may change Stripe's answer. */
+  readonly pause: (forMs: number) => Promise<unknown>;
+  /** Told before each pause how often Stripe was asked by now; may continue the workflow as new, once it is long. */
+  readonly onRefused: (attempts: number, why: 'refused' | 'disputed') => Promise<void>;
+};
+
+/**
+ * Refunds all that is left of a payment, however long Stripe takes to accept it: a balance that is too low, or a dispute
+ * that the bank has not decided, may take weeks. Pauses grow to hours.
+ *
+ * @returns how the money went back; it may have gone back before, or with a lost dispute
+ */
+export async function refundUntilAccepted(
+  { payment }: Pick<Activities, 'payment'>,
+  { orderId, paymentIntentId, longestPauseMs, attempts = 0, pause, onRefused }: RefundOptions,
+): Promise<WayBack> {
+  for (let attempt = attempts + 1; ; attempt += 1) {
+    try {
+      const refund = { orderId, paymentIntentId, generation: attempt };
+      return (await payment.refundPayment.executeWithOptions({ summary: 'Refund the payment' }, [refund])).wayBack;
+    } catch (error) {
+      const disputed = failedWith(error, PAYMENT_DISPUTED);
+      const refused = failedWith(error, REFUND_REFUSED);
+      if (!disputed && !refused && !failedWith(error, STRIPE_KEPT_FAILURE)) throw error;
+      const problem = disputed
+        ? 'the payment is disputed, so it can only be refunded once the bank has decided'
+        : 'Stripe refuses to refund the payment; it is asked again until it accepts';
+      // Once: that it lasts is told by the order's timeline and the doctor.
+      if (attempt === 1 && (disputed || refused)) alarm(problem, { orderId, paymentIntentId, error });
+      else log.warn(problem, { orderId, paymentIntentId, attempt });
+      await onRefused(attempt, disputed ? 'disputed' : 'refused');
+    }
+    await pause(pauseAfter(attempt, longestPauseMs));
+  }
+}
