@@ -40,7 +40,7 @@ function release(wanted: string | undefined): void {
 
   process.stdout.write(`
 ${version} is ready. Look at it with git diff, then:
-  git commit --all --message "chore(release): ${version}" && git tag --annotate v${version} --message "${version}"
+  git add --all && git commit --message "chore(release): ${version}" && git tag --annotate v${version} --message "${version}"
   git push --follow-tags
   docker build --tag ${IMAGE}:${version} .
 Image tag: ${IMAGE}:${version}
