@@ -4,8 +4,8 @@ import { orderRecord } from './testing/fakes.ts';
 
 const PENCIL = 'prod_SNjRcpjxpiazxk';
 
-describe('read', () => {
-  it('gives the order as the contract has it', async () => {
+describe('reading an order', () => {
+  it('returns the order as the contract has it', async () => {
     const order = orderRecord({ status: 'WAITING_FOR_PAYMENT', paymentLink: 'http://pay.example/1' });
     const { read } = await startApi({ orders: [order] });
     const response = await read(order.orderId);
@@ -32,7 +32,7 @@ describe('read', () => {
     expect(response.body).not.toMatch(/requestHash|request_hash|run_id|payment_intent/);
   });
 
-  it('answers 304 to who has it already, until it changes', async () => {
+  it('answers 304 to a client that has it already, until it changes', async () => {
     const order = orderRecord();
     const { read, orders } = await startApi({ orders: [order] });
     const etag = String((await read(order.orderId)).headers['etag']);
@@ -54,7 +54,7 @@ describe('read', () => {
   });
 });
 
-describe('cancel', () => {
+describe('cancelling an order', () => {
   it('asks the workflow, and answers with the order as it ended', async () => {
     const order = orderRecord({ status: 'WAITING_FOR_PAYMENT' });
     const world = await startApi({
@@ -69,7 +69,7 @@ describe('cancel', () => {
     expect(response.json()).toMatchObject({ data: { status: 'CANCELLED' }, errorCode: 0 });
   });
 
-  it('answers 202 where the end takes longer', async () => {
+  it('answers 202 if the end takes longer', async () => {
     const order = orderRecord({ status: 'WAITING_FOR_PAYMENT' });
     const { cancel } = await startApi({ orders: [order], cancel: async () => ({ outcome: 'underWay' }) });
     const response = await cancel(order.orderId);
@@ -77,7 +77,7 @@ describe('cancel', () => {
     expect(response.json()).toMatchObject({ data: { status: 'WAITING_FOR_PAYMENT' }, errorCode: 0 });
   });
 
-  it('answers 2001 and why where the workflow refuses', async () => {
+  it('answers 2001 and why if the workflow refuses', async () => {
     const { cancel } = await startApi({
       orders: [orderRecord({ status: 'PAID' })],
       cancel: async () => ({ outcome: 'refused', why: 'it is being shipped' }),
@@ -101,13 +101,13 @@ describe('cancel', () => {
     expect((await cancel(orderRecord().orderId)).json()).toMatchObject({ errorCode: 2001 });
   });
 
-  it('answers 5001 where there is no workflow and the row says that it goes on', async () => {
+  it('answers 5001 if there is no workflow and the row says that it goes on', async () => {
     const { cancel } = await startApi({ orders: [orderRecord()] });
     expect((await cancel(orderRecord().orderId)).json()).toMatchObject({ errorCode: 5001 });
   });
 });
 
-describe('the rest', () => {
+describe('other requests', () => {
   it.each([
     ['GET', '/'],
     ['GET', '/api/customer/a/create'],

@@ -8,7 +8,7 @@ import { orderRecord } from '../testing/fakes.ts';
 const PENCIL = 'prod_SNjRcpjxpiazxk';
 const ONE_PENCIL = { customerID: CUSTOMER, items: [{ itemID: PENCIL, quantity: 1 }] };
 
-describe('create', () => {
+describe('creating an order', () => {
   it('merges the lines of one item and answers in the envelope', async () => {
     const { create, created } = await startApi();
     const response = await create({
@@ -158,7 +158,7 @@ describe('create', () => {
     expect(response.json()).toMatchObject({ errorCode: 2002 });
   });
 
-  it('answers 503 with the order id where the deadline passes', async () => {
+  it('answers 503 with the order id if the deadline passes', async () => {
     const { create, created } = await startApi({
       create: () => Promise.reject(new WorkflowUpdateRPCTimeoutOrCancelledError('deadline')),
     });

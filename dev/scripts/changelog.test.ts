@@ -10,14 +10,14 @@ const quiet = [commit('docs: say how'), commit('Merge branch x'), commit('chore(
 
 describe('the next version', () => {
   test.each([
-    ['1.2.3', [...quiet], '1.2.4'],
-    ['1.2.3', [fix], '1.2.4'],
-    ['1.2.3', [fix, feature], '1.3.0'],
-    ['1.2.3', [breaking, fix], '2.0.0'],
-    ['1.2.3', [footer], '2.0.0'],
-    ['0.2.3', [breaking], '0.3.0'],
-    ['0.2.3', [footer], '0.3.0'],
-  ])('after %s and %o is %s', (current, commits, expected) => {
+    { current: '1.2.3', what: 'nothing that users notice', commits: quiet, expected: '1.2.4' },
+    { current: '1.2.3', what: 'a fix', commits: [fix], expected: '1.2.4' },
+    { current: '1.2.3', what: 'a fix and a feature', commits: [fix, feature], expected: '1.3.0' },
+    { current: '1.2.3', what: 'a breaking change', commits: [breaking, fix], expected: '2.0.0' },
+    { current: '1.2.3', what: 'a breaking change by its footer', commits: [footer], expected: '2.0.0' },
+    { current: '0.2.3', what: 'a breaking change', commits: [breaking], expected: '0.3.0' },
+    { current: '0.2.3', what: 'a breaking change by its footer', commits: [footer], expected: '0.3.0' },
+  ])('after $current and $what is $expected', ({ current, commits, expected }) => {
     expect(nextVersion(current, commits)).toBe(expected);
   });
 
