@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { Stripe } from 'stripe';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import { fakeDependencies } from './testing/fakes.ts';
 import { createWebhookApp } from './webhook.ts';
 import type { EventForOrder } from './webhook/stripe-event.ts';
@@ -64,7 +64,7 @@ function sign(payload: string, { secret = 'whsec_new', ageSeconds = 0 } = {}): s
 describe('signatures', () => {
   const body = JSON.stringify(EVENT);
 
-  it.each([
+  test.each([
     ['the new secret', sign(body)],
     ['the old secret, while they change', sign(body, { secret: 'whsec_old' })],
     ['an age below the tolerance', sign(body, { ageSeconds: 290 })],
@@ -77,7 +77,7 @@ describe('signatures', () => {
     expect(delivered).toMatchObject([{ orderId: ORDER_ID, event: { kind: 'declined', code: 'expired_card' } }]);
   });
 
-  it.each([
+  test.each([
     ['no signature', body, undefined, 'missing'],
     ['another secret', body, sign(body, { secret: 'whsec_other' }), 'does not match'],
     ['another body', `${body} `, sign(body), 'does not match'],
@@ -96,7 +96,7 @@ describe('signatures', () => {
     expect(delivered).toEqual([]);
   });
 
-  it('refuses a body over 1 MB', async () => {
+  test('refuses a body over 1 MB', async () => {
     const { send, delivered } = await start();
     const large = JSON.stringify({ ...EVENT, filler: 'x'.repeat(1024 * 1024) });
     expect((await send(large, sign(large))).statusCode).toBe(413);
@@ -105,7 +105,7 @@ describe('signatures', () => {
 });
 
 describe('what becomes of an event', () => {
-  it('answers 200 to one that is not ours or that no order acts on, without delivering it', async () => {
+  test('answers 200 to one that is not ours or that no order acts on, without delivering it', async () => {
     const { send, delivered, metrics } = await start();
     const live = JSON.stringify({ ...EVENT, livemode: true });
     expect((await send(live, sign(live))).json()).toMatchObject({ data: { outcome: 'otherMode' } });
@@ -118,14 +118,14 @@ describe('what becomes of an event', () => {
     expect(await metrics.registry.metrics()).toContain('stripe_events_total{type="other",outcome="notHandled"} 1');
   });
 
-  it('answers 503 where Temporal or PostgreSQL is away, so that Stripe sends it again', async () => {
+  test('answers 503 where Temporal or PostgreSQL is away, so that Stripe sends it again', async () => {
     const away = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
     const { send } = await start(() => Promise.reject(away));
     const body = JSON.stringify(EVENT);
     expect((await send(body, sign(body))).statusCode).toBe(503);
   });
 
-  it.each([
+  test.each([
     { what: 'a moment ago: 503, since its payment may not be known yet', ageSeconds: 5, status: 503 },
     { what: 'hours ago: 200, since it is nobody of ours', ageSeconds: 4 * 3600, status: 200 },
   ])('answers to a dispute of an unknown payment, opened $what', async ({ ageSeconds, status }) => {

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { parseStripeEvent } from './stripe-event.ts';
 
 const ORDER_ID = '68ce52f4cdbf4a483de63446';
@@ -32,7 +32,7 @@ const SESSION = {
 };
 
 describe('events that orders act on', () => {
-  it('reduces a session to what is needed, without the customer', () => {
+  test('reduces a session to what is needed, without the customer', () => {
     const received = parseStripeEvent(event('checkout.session.completed', SESSION));
     expect(received).toEqual({
       eventId: 'evt_1',
@@ -64,7 +64,7 @@ describe('events that orders act on', () => {
     expect(JSON.stringify(received)).not.toContain('Person');
   });
 
-  it.each([
+  test.each([
     ['checkout.session.completed', 'unpaid'],
     ['checkout.session.async_payment_succeeded', 'unpaid'],
     ['checkout.session.async_payment_failed', 'failed'],
@@ -73,7 +73,7 @@ describe('events that orders act on', () => {
     expect(received.forOrder?.event).toMatchObject({ session: { payment } });
   });
 
-  it.each([
+  test.each([
     [{ decline_code: 'insufficient_funds', code: 'card_declined' }, 'insufficient_funds'],
     [{ code: 'expired_card' }, 'expired_card'],
     [null, 'generic_decline'],
@@ -85,7 +85,7 @@ describe('events that orders act on', () => {
     });
   });
 
-  it.each(['pi_1', { id: 'pi_1', object: 'payment_intent' }])(
+  test.each(['pi_1', { id: 'pi_1', object: 'payment_intent' }])(
     'finds the payment of a dispute: %j',
     (payment_intent) => {
       const dispute = {
@@ -116,7 +116,7 @@ describe('events that orders act on', () => {
     },
   );
 
-  it('takes a refund that failed', () => {
+  test('takes a refund that failed', () => {
     const refund = {
       id: 're_1',
       payment_intent: 'pi_1',
@@ -131,7 +131,7 @@ describe('events that orders act on', () => {
     });
   });
 
-  it.each([null, 'another-shop-42', '68CE52F4CDBF4A483DE63446'])(
+  test.each([null, 'another-shop-42', '68CE52F4CDBF4A483DE63446'])(
     'does not take the reference %j for an order id',
     (client_reference_id) => {
       const object = { ...SESSION, client_reference_id, metadata: {} };
@@ -141,7 +141,7 @@ describe('events that orders act on', () => {
 });
 
 describe('other events', () => {
-  it('are known by their type alone', () => {
+  test('are known by their type alone', () => {
     expect(parseStripeEvent(event('charge.succeeded', {}))).toEqual({
       eventId: 'evt_1',
       type: 'charge.succeeded',
@@ -152,7 +152,7 @@ describe('other events', () => {
     });
   });
 
-  it.each([
+  test.each([
     ['null', null],
     ['a text', 'x'],
     ['no id', { ...event('charge.succeeded', {}), id: undefined }],
