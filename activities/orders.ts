@@ -1,5 +1,6 @@
 import type { RefundRequest } from '../domain/order-message.ts';
-import { REFUND_REQUESTED, type TimelineEntry } from '../contracts/messages.ts';
+import { type TimelineEntry } from '../contracts/messages.ts';
+import { REFUND_REQUESTED } from '../domain/order-message.ts';
 import type { Database } from '../database/database.ts';
 import * as orders from '../database/orders.ts';
 import type { OrderLine } from '../domain/order-lines.ts';

@@ -1,5 +1,5 @@
 import { ServiceError, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError } from '@temporalio/client';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { ApiError, noSuchOrder, toApiError } from './errors.ts';
 
 /** As `@grpc/grpc-js` makes them: the SDK tells them by `details` and `metadata`. */
@@ -12,7 +12,7 @@ function pgError(code: string): Error {
 }
 
 describe('what errors become', () => {
-  it.each([
+  test.each([
     ["Temporal's deadline", new WorkflowUpdateRPCTimeoutOrCancelledError('late')],
     ['Temporal unreachable', new ServiceError('failed', { cause: grpcError(14) })],
     ['a gRPC deadline', new ServiceError('failed', { cause: grpcError(4) })],
@@ -28,7 +28,7 @@ describe('what errors become', () => {
     expect(toApiError(error)).toMatchObject({ errorCode: 5001, statusCode: 503 });
   });
 
-  it.each([
+  test.each([
     ['a bug', new TypeError('x is not a function')],
     ['a failed update', new WorkflowUpdateFailedError('failed', new Error('bug'))],
     ['a request that Temporal does not understand', new ServiceError('failed', { cause: grpcError(3) })],
@@ -40,12 +40,12 @@ describe('what errors become', () => {
     expect(apiError.message).not.toMatch(/function|bug|SQL|grpc/);
   });
 
-  it('leaves what is for the client as it is', () => {
+  test('leaves what is for the client as it is', () => {
     const error = new ApiError('keyReused', 'message');
     expect(toApiError(error)).toBe(error);
   });
 
-  it('shows a stranger their id short and harmless', () => {
+  test('shows a stranger their id short and harmless', () => {
     expect(noSuchOrder(`a\r\nb<"é${'x'.repeat(100)}`, 'customer').message).toMatch(
       /^There is no order [\x20-\x7e]{1,60} of this customer$/,
     );

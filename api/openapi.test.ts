@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { FastifyInstance } from 'fastify';
 import { createOrdersApp } from './orders-api.ts';
 import { fakeDependencies } from './testing/fakes.ts';
@@ -23,7 +23,7 @@ describe('the OpenAPI document', () => {
   });
   afterAll(() => app.close());
 
-  it('has the routes that are served, no more and no fewer', () => {
+  test('has the routes that are served, no more and no fewer', () => {
     const routes = servedRoutes(served).filter((route) => !UNDOCUMENTED.test(route.split(' ')[1] ?? ''));
     const { paths = {} } = app.swagger();
     const documented = Object.entries(paths).flatMap(([path, operations]) =>
@@ -34,7 +34,7 @@ describe('the OpenAPI document', () => {
     expect(shown.length).toBeGreaterThanOrEqual(6);
   });
 
-  it('is shown to people at /docs', async () => {
+  test('is shown to people at /docs', async () => {
     const response = await app.inject({ url: '/docs/' });
     expect(response.statusCode).toBe(200);
     const document = await app.inject({ url: '/docs/json' });

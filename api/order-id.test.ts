@@ -1,17 +1,17 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { orderIdOfKey, randomOrderId, requestHash } from './order-id.ts';
 
 describe('order ids', () => {
-  it('are 24 hexadecimal digits', () => {
+  test('are 24 hexadecimal digits', () => {
     expect(randomOrderId()).toMatch(/^[0-9a-f]{24}$/);
     expect(orderIdOfKey('customer', 'key')).toMatch(/^[0-9a-f]{24}$/);
   });
 
-  it('are new each time without a key', () => {
+  test('are new each time without a key', () => {
     expect(new Set(Array.from({ length: 1000 }, randomOrderId)).size).toBe(1000);
   });
 
-  it('are the same each time with a key, and no two customers and keys share one', () => {
+  test('are the same each time with a key, and no two customers and keys share one', () => {
     expect(orderIdOfKey('a', 'b')).toBe(orderIdOfKey('a', 'b'));
     const pairs = [
       ['a', 'bc'],
@@ -30,11 +30,11 @@ describe('the hash of a request', () => {
   const pencil = { itemId: 'pencil', quantity: 2 };
   const book = { itemId: 'book', quantity: 1 };
 
-  it('is of what is asked for, not of the order in which it is', () => {
+  test('is of what is asked for, not of the order in which it is', () => {
     expect(requestHash('a', [pencil, book])).toBe(requestHash('a', [book, pencil]));
   });
 
-  it('differs with the customer, an item and a quantity', () => {
+  test('differs with the customer, an item and a quantity', () => {
     const hashes = [
       requestHash('a', [pencil]),
       requestHash('b', [pencil]),

@@ -1,11 +1,11 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { CUSTOMER, startApi } from './testing/api.ts';
 import { orderRecord } from './testing/fakes.ts';
 
 const PENCIL = 'prod_SNjRcpjxpiazxk';
 
-describe('read', () => {
-  it('gives the order as the contract has it', async () => {
+describe('reading an order', () => {
+  test('returns the order as the contract has it', async () => {
     const order = orderRecord({ status: 'WAITING_FOR_PAYMENT', paymentLink: 'http://pay.example/1' });
     const { read } = await startApi({ orders: [order] });
     const response = await read(order.orderId);
@@ -32,7 +32,7 @@ describe('read', () => {
     expect(response.body).not.toMatch(/requestHash|request_hash|run_id|payment_intent/);
   });
 
-  it('answers 304 to who has it already, until it changes', async () => {
+  test('answers 304 to a client that has it already, until it changes', async () => {
     const order = orderRecord();
     const { read, orders } = await startApi({ orders: [order] });
     const etag = String((await read(order.orderId)).headers['etag']);
@@ -42,7 +42,7 @@ describe('read', () => {
     expect((await read(order.orderId, CUSTOMER, { 'if-none-match': etag })).statusCode).toBe(200);
   });
 
-  it.each([
+  test.each([
     ["another customer's order", orderRecord().orderId, 'customer-2'],
     ['an unknown order', 'f'.repeat(24), CUSTOMER],
     ['an id that is none', 'x', CUSTOMER],
@@ -54,8 +54,8 @@ describe('read', () => {
   });
 });
 
-describe('cancel', () => {
-  it('asks the workflow, and answers with the order as it ended', async () => {
+describe('cancelling an order', () => {
+  test('asks the workflow, and answers with the order as it ended', async () => {
     const order = orderRecord({ status: 'WAITING_FOR_PAYMENT' });
     const world = await startApi({
       orders: [order],
@@ -69,7 +69,7 @@ describe('cancel', () => {
     expect(response.json()).toMatchObject({ data: { status: 'CANCELLED' }, errorCode: 0 });
   });
 
-  it('answers 202 where the end takes longer', async () => {
+  test('answers 202 if the end takes longer', async () => {
     const order = orderRecord({ status: 'WAITING_FOR_PAYMENT' });
     const { cancel } = await startApi({ orders: [order], cancel: async () => ({ outcome: 'underWay' }) });
     const response = await cancel(order.orderId);
@@ -77,7 +77,7 @@ describe('cancel', () => {
     expect(response.json()).toMatchObject({ data: { status: 'WAITING_FOR_PAYMENT' }, errorCode: 0 });
   });
 
-  it('answers 2001 and why where the workflow refuses', async () => {
+  test('answers 2001 and why if the workflow refuses', async () => {
     const { cancel } = await startApi({
       orders: [orderRecord({ status: 'PAID' })],
       cancel: async () => ({ outcome: 'refused', why: 'it is being shipped' }),
@@ -88,7 +88,7 @@ describe('cancel', () => {
     expect(response.json<{ message: string }>().message).toContain('it is being shipped');
   });
 
-  it.each(['CANCELLED', 'EXPIRED', 'REFUNDED'] as const)('answers %s from the row', async (status) => {
+  test.each(['CANCELLED', 'EXPIRED', 'REFUNDED'] as const)('answers %s from the row', async (status) => {
     const { cancel, cancelled } = await startApi({ orders: [orderRecord({ status })] });
     const response = await cancel(orderRecord().orderId);
     expect(response.statusCode).toBe(200);
@@ -96,19 +96,19 @@ describe('cancel', () => {
     expect(cancelled).toEqual([]);
   });
 
-  it('answers 2001 for an order that its customer has', async () => {
+  test('answers 2001 for an order that its customer has', async () => {
     const { cancel } = await startApi({ orders: [orderRecord({ status: 'FINISHED' })] });
     expect((await cancel(orderRecord().orderId)).json()).toMatchObject({ errorCode: 2001 });
   });
 
-  it('answers 5001 where there is no workflow and the row says that it goes on', async () => {
+  test('answers 5001 if there is no workflow and the row says that it goes on', async () => {
     const { cancel } = await startApi({ orders: [orderRecord()] });
     expect((await cancel(orderRecord().orderId)).json()).toMatchObject({ errorCode: 5001 });
   });
 });
 
-describe('the rest', () => {
-  it.each([
+describe('other requests', () => {
+  test.each([
     ['GET', '/'],
     ['GET', '/api/customer/a/create'],
     ['DELETE', `/api/customer/a/orders/${'0'.repeat(24)}`],
@@ -118,13 +118,13 @@ describe('the rest', () => {
     expect([response.statusCode, response.json<{ errorCode: number }>().errorCode]).toEqual([404, 1003]);
   });
 
-  it('answers in the envelope for a path that cannot be decoded', async () => {
+  test('answers in the envelope for a path that cannot be decoded', async () => {
     const { api } = await startApi();
     const response = await api.inject({ url: '/api/customer/%zz/orders/a' });
     expect([response.statusCode, response.json<{ errorCode: number }>().errorCode]).toEqual([400, 1000]);
   });
 
-  it('answers 1006 beyond the limit of requests, and says when to come again', async () => {
+  test('answers 1006 beyond the limit of requests, and says when to come again', async () => {
     const { read } = await startApi({}, 2);
     await read('a');
     await read('a');
@@ -133,7 +133,7 @@ describe('the rest', () => {
     expect(response.headers['retry-after']).toBeDefined();
   });
 
-  it('answers health checks beyond that limit', async () => {
+  test('answers health checks beyond that limit', async () => {
     const { api } = await startApi({}, 1);
     const answers = [await api.inject('/healthz'), await api.inject('/readyz'), await api.inject('/healthz')];
     expect(answers.map(({ statusCode }) => statusCode)).toEqual([200, 200, 200]);

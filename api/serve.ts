@@ -1,15 +1,13 @@
-import process from 'node:process';
-import { Client, type Connection } from '@temporalio/client';
-import closeWithGrace from 'close-with-grace';
+import { once } from 'node:events';
+import { Client } from '@temporalio/client';
 import type { FastifyInstance } from 'fastify';
-import { createDatabase, type Database } from '../database/database.ts';
-import { type Config, ConfigError, loadConfig } from '../platform/config.ts';
-import { createLogger, type Logger } from '../platform/logger.ts';
-import { createMetrics, type Metrics, metricsPage } from '../platform/metrics.ts';
-import { type ReadinessChecks, startOperationsServer } from '../platform/operations-server.ts';
-import { startTelemetry } from '../platform/telemetry.ts';
-import { connectTemporal, TemporalRefusedError } from '../platform/temporal.ts';
-import { readinessChecks } from './readiness.ts';
+import { checkDatabase, createDatabase, type Database } from '../database/database.ts';
+import type { Config } from '../platform/config.ts';
+import type { Logger } from '../platform/logger.ts';
+import type { Metrics } from '../platform/metrics.ts';
+import { ListenError, type ReadinessChecks } from '../platform/operations-server.ts';
+import { runProcess } from '../platform/run-process.ts';
+import { connectTemporal } from '../platform/temporal.ts';
 
 type Parts = {
   readonly config: Config;
@@ -36,65 +34,31 @@ type Service = {
  * stops.
  */
 export async function serve(service: Service): Promise<void> {
-  try {
-    await start(service, loadConfig());
-  } catch (error) {
-    const isExpected =
-      error instanceof ConfigError || error instanceof TemporalRefusedError || error instanceof ListenError;
-    // Somebody has to mend this by hand: one clear line is worth more than a stack trace.
-    process.stderr.write(`${service.name}: ${isExpected || !(error instanceof Error) ? String(error) : error.stack}\n`);
-    process.exit(1);
-  }
-}
-
-async function start(service: Service, config: Config): Promise<void> {
-  const logger = createLogger(config, service.name);
-  const telemetry = startTelemetry({ serviceName: service.name, config, logger });
-  const stopped = new AbortController();
-  const cleanups: (() => Promise<unknown>)[] = [() => telemetry.shutdown()];
-  closeWithGrace({ delay: config.shutdownGraceMs, logger }, async ({ err }) => {
-    if (err !== undefined) logger.fatal({ err }, `${service.name} stops because of an error that nobody caught`);
-    stopped.abort();
-    for (const cleanUp of cleanups.toReversed()) await cleanUp();
+  const { name, operationsPort } = service;
+  await runProcess({
+    name,
+    operationsPort,
+    connect: connectTemporal,
+    prepare: ({ config, logger, metrics, atEnd }) => {
+      const database = createDatabase({
+        ...config.database,
+        name,
+        onIdleError: (err) =>
+          logger.warn({ err }, 'A connection to PostgreSQL broke; the next statement opens another'),
+      });
+      atEnd(() => database.end());
+      return {
+        checks: { database: () => checkDatabase(database) },
+        work: async ({ connection, checks, plugins, stopping }) => {
+          const client = new Client({ connection, namespace: config.temporal.namespace, plugins });
+          const app = await service.create({ config, client, database, checks, metrics, logger });
+          atEnd(() => app.close());
+          await listen(service, config, app);
+          if (!stopping.aborted) await once(stopping, 'abort');
+        },
+      };
+    },
   });
-
-  const database = createDatabase({
-    ...config.database,
-    name: service.name,
-    onIdleError: (err) => logger.warn({ err }, 'A connection to PostgreSQL broke; the next statement opens another'),
-  });
-  cleanups.push(() => database.end());
-
-  const { namespace } = config.temporal;
-  let connection: Connection | undefined;
-  const checks = readinessChecks(() => connection, namespace, database);
-  const metrics = createMetrics();
-  const { host, port: operationsPort = service.operationsPort } = config.operations;
-  const operations = await startOperationsServer({
-    host,
-    port: operationsPort,
-    checks,
-    metrics: metricsPage(metrics),
-    logger,
-  });
-  cleanups.push(() => operations.close());
-
-  // The checks answer by now: a process that waits for Temporal is alive, and not ready.
-  const connected = await connectTemporal(config, { logger, signal: stopped.signal }).catch((error: unknown) => {
-    if (stopped.signal.aborted) return undefined;
-    throw error;
-  });
-  if (connected === undefined) return;
-  connection = connected;
-  cleanups.push(() => connected.close());
-  const client = new Client({ connection, namespace, plugins: telemetry.plugins });
-  const app = await service.create({ config, client, database, checks, metrics, logger });
-  await listen(service, config, app);
-  cleanups.push(() => app.close());
-}
-
-class ListenError extends Error {
-  override readonly name = 'ListenError';
 }
 
 async function listen(service: Service, config: Config, app: FastifyInstance): Promise<void> {

@@ -12,11 +12,10 @@ import { success } from './envelope.ts';
 import { ApiError } from './errors.ts';
 import { createHttpServer } from './http-server.ts';
 import { createEventDelivery } from './webhook/delivery.ts';
-import { createOrderFinder } from './webhook/order-of-event.ts';
-import { isHandled, namesOf, readReceivedEvent, type ReceivedEvent, traceparentOf } from './webhook/received-event.ts';
+import { isHandled, namesOf, readReceivedEvent, type ReceivedEvent, traceparentOf } from './webhook/stripe-event.ts';
 import { verifyStripeSignature } from './webhook/signature.ts';
 import { createStripeReader, type StripeReads } from './webhook/stripe-reader.ts';
-import { createEventTaker, type Taken } from './webhook/take-event.ts';
+import { createEventTaker, createOrderFinder, type Taken } from './webhook/take-event.ts';
 
 /** Stripe's events are a few kilobytes; the largest that its documentation shows are far below this. */
 const BODY_LIMIT_BYTES = 1024 * 1024;

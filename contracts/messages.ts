@@ -206,9 +206,4 @@ export type OrderChanges = {
   readonly keptAmountMinor?: number;
 };
 
-/** The entry that a refund begins with: what was decided outlives whoever carries it out. */
-export const REFUND_REQUESTED = 'refund.requested';
-/** Where the entry comes from if the order was finished before; a decision of before stands beside it. */
-export const REFUND_REQUESTED_AFTER_THE_END = `${REFUND_REQUESTED}:FINISHED`;
-
 export type TimelineData = { readonly refund?: RefundRequest };

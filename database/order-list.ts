@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { REFUND_REQUESTED_AFTER_THE_END } from '../contracts/messages.ts';
+import { REFUND_REQUESTED_AFTER_THE_END } from '../domain/order-message.ts';
 import { orderStatuses, type OrderStatus } from '../domain/order-status.ts';
 import type { Database } from './database.ts';
 

@@ -9,15 +9,14 @@ const finished = { ...expired, status: 'FINISHED', paymentIntentId: 'pi_1' } as 
 const refunded = { ...finished, status: 'REFUNDED' } as const;
 const waiting = { ...expired, status: 'WAITING_FOR_PAYMENT' } as const;
 
-const event = (more: object): StripeEvent =>
-  ({
-    eventId: 'evt_1',
-    type: 'charge.dispute.created',
-    createdMs: 0,
-    paymentIntentId: 'pi_1',
-    about: 'charge',
-    ...more,
-  }) as StripeEvent;
+const event = (more: object): StripeEvent => ({
+  eventId: 'evt_1',
+  type: 'charge.dispute.created',
+  createdMs: 0,
+  paymentIntentId: 'pi_1',
+  about: 'charge',
+  ...more,
+});
 const paid: CheckoutSession = {
   amountMinor: 4500,
   currency: 'USD',
@@ -69,29 +68,29 @@ describe('after its end an order', () => {
   ) => decideAftercare({ ...order, refundIsRequested }, said, read);
 
   test('returns a payment that comes too late', () => {
-    expect(decide(expired, charge(), session()).then).toEqual({ do: 'return' });
+    expect(decide(expired, charge(), session()).action).toEqual({ do: 'return' });
     expect(noteReturned(charge()).detail).toBe('We received an extra payment of $45.00 and refunded it.');
   });
 
   test('returns a second payment, and keeps its own', () => {
-    expect(decide(finished, charge({ paymentIntentId: 'pi_2' })).then).toEqual({ do: 'return' });
-    expect(decide(finished, charge()).then).toEqual({ do: 'nothing' });
+    expect(decide(finished, charge({ paymentIntentId: 'pi_2' })).action).toEqual({ do: 'return' });
+    expect(decide(finished, charge()).action).toEqual({ do: 'nothing' });
   });
 
   test('never refunds what our own key did not write its id into, whatever a buyer wrote', () => {
     for (const orderId of [null, 'order-2']) {
       const foreign = charge({ paymentIntentId: 'pi_2', orderId, disputes: [] });
-      expect(decide(expired, foreign, session())).toEqual({ notes: [], then: { do: 'nothing' } });
+      expect(decide(expired, foreign, session())).toEqual({ notes: [], action: { do: 'nothing' } });
     }
   });
 
   test('does not return twice what has gone back', () => {
-    expect(decide(expired, charge({ refundedMinor: 4500 }), session()).then).toEqual({ do: 'nothing' });
+    expect(decide(expired, charge({ refundedMinor: 4500 }), session()).action).toEqual({ do: 'nothing' });
   });
 
   test('leaves a payment that an order still waits for to the order, but returns one of another page', () => {
-    expect(decide(waiting, charge()).then).toEqual({ do: 'nothing' });
-    expect(decide(waiting, charge(), session({ sessionId: 'cs_2' })).then).toEqual({ do: 'return' });
+    expect(decide(waiting, charge()).action).toEqual({ do: 'nothing' });
+    expect(decide(waiting, charge(), session({ sessionId: 'cs_2' })).action).toEqual({ do: 'return' });
   });
 
   test.each([
@@ -102,16 +101,16 @@ describe('after its end an order', () => {
       'The bank decided the dispute for the customer and returned the payment.',
     ],
   ])('becomes REFUNDED when all of its money %s at Stripe', (_what, changes, detail) => {
-    expect(decide(finished, charge(changes)).then).toEqual({ do: 'refunded', detail });
-    expect(decide(finished, charge(changes), event({}), true).then, 'whose refund is under way').toEqual({
+    expect(decide(finished, charge(changes)).action).toEqual({ do: 'refunded', detail });
+    expect(decide(finished, charge(changes), event({}), true).action, 'whose refund is under way').toEqual({
       do: 'nothing',
     });
   });
 
   test('stays FINISHED when a part of its money is refunded, and says so', () => {
     const refunds = [{ refundId: 're_1', amountMinor: 500, status: 'succeeded', orderId: null, failureReason: null }];
-    const { notes, then } = decide(finished, charge({ refundedMinor: 500, refunds }));
-    expect(then).toEqual({ do: 'nothing' });
+    const { notes, action } = decide(finished, charge({ refundedMinor: 500, refunds }));
+    expect(action).toEqual({ do: 'nothing' });
     expect(notes).toMatchObject([{ event: 'payment.refunded', alarm: true }]);
   });
 });

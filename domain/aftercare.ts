@@ -49,7 +49,7 @@ export type AftercareDecision = {
    * `return`: the order does not need this payment, so it is refunded. `refunded`: all money of a FINISHED order went
    * back, and that is its status from now on.
    */
-  readonly then:
+  readonly action:
     | { readonly do: 'nothing' }
     | { readonly do: 'return' }
     | { readonly do: 'refunded'; readonly detail: string };
@@ -67,19 +67,19 @@ export function decideAftercare(
 ): AftercareDecision {
   const isItsPayment = charge.paymentIntentId === order.paymentIntentId;
   // Money of another sale on the same account is none of our business, whatever a buyer wrote beside it.
-  if (!isItsPayment && charge.orderId !== order.orderId) return { notes: [], then: { do: 'nothing' } };
+  if (!isItsPayment && charge.orderId !== order.orderId) return { notes: [], action: { do: 'nothing' } };
   const notes = notesOn(charge);
   const wayBack = wayBackOf(charge);
   if (!isItsPayment) {
     // An order that still waits may be about to take the payment as its own, unless it was made on another page.
     const isOfOtherSession = event.about === 'session' && event.session.sessionId !== order.checkoutSessionId;
     const isNeeded = order.paymentIntentId === null && !isTerminal(order.status) && !isOfOtherSession;
-    return { notes, then: wayBack !== undefined || isNeeded ? { do: 'nothing' } : { do: 'return' } };
+    return { notes, action: wayBack !== undefined || isNeeded ? { do: 'nothing' } : { do: 'return' } };
   }
   if (order.status === 'FINISHED' && wayBack !== undefined && !order.refundIsRequested) {
-    return { notes, then: { do: 'refunded', detail: describeWayBack(wayBack) } };
+    return { notes, action: { do: 'refunded', detail: describeWayBack(wayBack) } };
   }
-  return { notes, then: { do: 'nothing' } };
+  return { notes, action: { do: 'nothing' } };
 }
 
 /** What the timeline says of a payment that the order did not need and that was refunded. */

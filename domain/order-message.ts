@@ -13,6 +13,11 @@ export type RefundRequest = {
   readonly reason: string;
 };
 
+/** The entry that a refund begins with: what was decided outlives whoever carries it out. */
+export const REFUND_REQUESTED = 'refund.requested';
+/** Where the entry comes from if the order was finished before; a decision of before stands beside it. */
+export const REFUND_REQUESTED_AFTER_THE_END = `${REFUND_REQUESTED}:FINISHED`;
+
 /** Everything that can reach an order while its workflow runs. Its inbox holds these, and one loop takes them. */
 export type OrderMessage =
   | { readonly kind: 'stripeEvent'; readonly event: StripeEvent }

@@ -152,10 +152,10 @@ class Model {
     const paymentIntentId = paymentToLookAt(this.order, event);
     const charge = paymentIntentId === undefined ? undefined : this.charges.get(paymentIntentId);
     if (charge === undefined) return;
-    const { notes, then } = decideAftercare({ ...this.order, refundIsRequested: false }, event, charge);
+    const { notes, action } = decideAftercare({ ...this.order, refundIsRequested: false }, event, charge);
     for (const { source } of notes) this.notes.add(source);
-    if (then.do === 'return') this.refund(charge.paymentIntentId);
-    if (then.do === 'refunded') this.go('REFUNDED');
+    if (action.do === 'return') this.refund(charge.paymentIntentId);
+    if (action.do === 'refunded') this.go('REFUNDED');
   }
 
   giveBack(): void {

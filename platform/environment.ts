@@ -198,28 +198,29 @@ export const environmentSchema = z.object({
     .optional()
     .describe('The bearer token of the operator routes, 16 characters or more. Without it there are no such routes.'),
 
-  ZIPKIN_URL: httpUrl
-    .optional()
-    .describe(
-      'Zipkin, for example `http://127.0.0.1:8600`. Without it and without `OTEL_EXPORTER_OTLP_ENDPOINT` no traces are sent.',
-    ),
-  TEMPORAL_UI_URL: httpUrl
-    .default('http://127.0.0.1:8233')
-    .describe("Where operators reach Temporal's Web UI; the command line links to it."),
-  ZIPKIN_UI_URL: httpUrl
-    .default('http://127.0.0.1:8600')
-    .describe('Where operators reach Zipkin; the command line links to it.'),
   OTEL_EXPORTER_OTLP_ENDPOINT: httpUrl
     .optional()
-    .describe('An OpenTelemetry collector for traces; the other standard `OTEL_*` variables hold too.'),
+    .describe(
+      'Where traces go: an OpenTelemetry collector, or any trace store that takes OTLP over HTTP, for example `http://127.0.0.1:4318`. The other standard `OTEL_*` variables hold too. Without it and without `ZIPKIN_URL` no traces are sent.',
+    ),
   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: httpUrl
     .optional()
-    .describe('The whole address that traces go to, where it is not `OTEL_EXPORTER_OTLP_ENDPOINT` and `/v1/traces`.'),
+    .describe('The whole address that traces go to, if it is not `OTEL_EXPORTER_OTLP_ENDPOINT` and `/v1/traces`.'),
   OTEL_EXPORTER_OTLP_PROTOCOL: z
     .literal('http/protobuf', 'must be http/protobuf; every collector takes it on port 4318')
     .optional()
     .describe('How traces are sent to the collector.'),
-
+  ZIPKIN_URL: httpUrl
+    .optional()
+    .describe(
+      'A Zipkin that traces go to in its own format, for example `http://127.0.0.1:8600`. `npm start` sets it to its own Zipkin. Prefer OTLP for a new installation.',
+    ),
+  ZIPKIN_UI_URL: httpUrl
+    .default('http://127.0.0.1:8600')
+    .describe('Where operators reach Zipkin; the command line links to it.'),
+  TEMPORAL_UI_URL: httpUrl
+    .default('http://127.0.0.1:8233')
+    .describe("Where operators reach Temporal's Web UI; the command line links to it."),
   STATE_DIR: z
     .string()
     .min(1)

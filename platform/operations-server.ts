@@ -8,6 +8,11 @@ const CHECK_TIMEOUT_MS = 3000;
 /** What a process needs to do its work, by name: each resolves where it is there, and rejects with the reason where not. */
 export type ReadinessChecks = Readonly<Record<string, () => Promise<unknown>>>;
 
+/** A port can't be listened on. The message names the setting that changes it. */
+export class ListenError extends Error {
+  override readonly name = 'ListenError';
+}
+
 export type OperationsServer = {
   /** Where it listens, with the real port where 0 was asked for. */
   readonly url: string;
@@ -18,7 +23,7 @@ export type OperationsServer = {
  * Health checks and metrics of a process, on a port of their own that stays off the public network: `/healthz`,
  * `/readyz`, and `/metrics` where there are metrics.
  *
- * @throws where the port can't be listened on, with the setting that changes it
+ * @throws ListenError if the port can't be listened on
  */
 export async function startOperationsServer(options: {
   readonly host: string;
@@ -41,9 +46,10 @@ export async function startOperationsServer(options: {
   try {
     return { url: await app.listen({ host, port, listenTextResolver: describeListening }), close: () => app.close() };
   } catch (error) {
-    throw new Error(`Health checks and metrics can't listen on ${host}:${port}; set OPERATIONS_PORT to a free port.`, {
-      cause: error,
-    });
+    throw new ListenError(
+      `Health checks and metrics can't listen on ${host}:${port}; set OPERATIONS_PORT to a free port.`,
+      { cause: error },
+    );
   }
 }
 

@@ -15,7 +15,7 @@ const CHECK_TIMEOUT_MS = 2500;
 
 type TemporalConfig = Pick<Config, 'temporal'>;
 
-type ConnectOptions = {
+export type ConnectOptions = {
   readonly logger: Logger;
   /** Ends the waiting when the process is stopped meanwhile. */
   readonly signal?: AbortSignal;

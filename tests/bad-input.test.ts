@@ -256,6 +256,7 @@ describe('a webhook that is not Stripe’s', () => {
       type: 'payment_intent.payment_failed',
       created: Math.floor(Date.now() / 1000),
       livemode: false,
+      api_version: Stripe.API_VERSION,
       data: {
         object: { id: 'pi_1', metadata: { order_id: bystander.orderId }, last_payment_error: { code: 'expired_card' } },
       },
@@ -290,7 +291,6 @@ describe('a webhook that is not Stripe’s', () => {
   test.each([
     { what: 'no body', payload: '' },
     { what: 'no JSON', payload: 'x' },
-    { what: 'no event', payload: '{"id":"evt_1"}' },
   ])('signed, but $what: 1000', async ({ payload }) => {
     const answer = await send(payload, sign(payload));
     expectRefused(answer, { status: 400, errorCode: 1000, says: ['The request is not valid'] });

@@ -1,5 +1,6 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { hasChromium } from '../dev/stack/chromium.ts';
 import { findBarriers, launchBrowser, takePictures, viewports } from './support/browser.ts';
 import { BOOK, newCustomer, PENCIL, startWorld, type World } from './support/world.ts';
 
@@ -73,7 +74,7 @@ async function expectFinished(page: Page, orderId: string): Promise<void> {
   expect(charges.filter(({ status }) => status === 'succeeded')).toMatchObject([{ amountMinor: 4500 }]);
 }
 
-describe('a customer in a browser', { timeout: 60_000 }, () => {
+describe.skipIf(!hasChromium())('a customer in a browser', { timeout: 60_000 }, () => {
   test('pays on the hosted page, and sees the order arrive without doing anything', async () => {
     const page = await openWindow();
     const { orderId, url } = await createOrder();

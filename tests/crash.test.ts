@@ -115,7 +115,7 @@ describe('a worker of the orders that is killed inside the write of a row', () =
     for (const { orderId, at, fate, cancel, path } of orders) {
       await untilStatus(orderId, path.at(-1)!);
       const { timeline } = await world.order(orderId);
-      const gone = timeline.map(({ status }) => status);
+      const gone = timeline.map(({ status }) => status).filter((status, index, all) => status !== all[index - 1]);
       expect({ at, fate, cancel, path: gone }).toEqual({ at, fate, cancel, path });
     }
     console.info(`${orders.length} orders went on after their worker was killed inside a write`);

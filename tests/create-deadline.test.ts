@@ -32,6 +32,21 @@ describe('a create that nobody answers in time', () => {
     expect(await world.stockOf(PENCIL)).toBe(99);
   });
 
+  test('without a key, whose stock nobody can hold for a minute, is never made and holds nothing', async () => {
+    const available = await world.stockOf(PENCIL);
+    await world.stopWorker('stock');
+    const { body } = await world.create(newCustomer(), ONE_PENCIL);
+    const { order_id: orderId } = body.data;
+    await world.until(async () => {
+      const { status, raw } = await world.client.workflow.getHandle(orderId).describe();
+      // The give-back waits for a worker; only then is the order refused.
+      expect([status.name, raw.pendingActivities?.[0]?.activityType?.name]).toEqual(['RUNNING', 'giveBackStock']);
+    }, 75_000);
+    await world.startWorker('stock');
+    expect(await world.workflowResult(orderId)).toMatchObject({ status: 'REFUSED' });
+    expect(await world.stockOf(PENCIL)).toBe(available);
+  }, 100_000);
+
   test('without a key names the order that may exist, and it is made once a worker is there', async () => {
     const customerId = newCustomer();
     await world.stopWorker('orders');

@@ -46,6 +46,27 @@ describe.concurrent('a customer who comes back from Stripe, whose events are los
     await world.cancel(order);
   });
 
+  test('while a delayed payment is under way: no return starts another chain of questions', async () => {
+    const other = await startWorld({ PAYMENT_WINDOW_SECONDS: '3' });
+    try {
+      const order = await other.orderWaitingForPayment();
+      await other.pay(order, { method: 'bank_debit' });
+      await other.untilEvent(order.orderId, 'payment.processing');
+      for (let round = 0; round < 3; round += 1) await other.comeBack(order);
+      const path = `/v1/checkout/sessions/${order.checkoutSessionId}`;
+      const reads = async () => (await other.stripe.requests()).filter((request) => request.path === path).length;
+      await other.until(async () => expect(await reads()).toBeGreaterThanOrEqual(5), 20_000);
+      const { events } = await other.client.workflow.getHandle(order.orderId).fetchHistory();
+      // The window and, after 3 and 6 more seconds, two questions: one chain.
+      const timers = (events ?? []).filter((event) => event.timerStartedEventAttributes).length;
+      expect(timers).toBeLessThanOrEqual(3);
+      await other.stripe.settle(order.checkoutSessionId!, 'succeeded');
+      await other.untilStatus(order.orderId, 'FINISHED');
+    } finally {
+      await other.stop();
+    }
+  }, 60_000);
+
   test('when Stripe cannot be asked: the order waits on, and asks until it can', async () => {
     const order = await world.orderWaitingForPayment();
     await world.pay(order);

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { hasChromium } from '../dev/stack/chromium.ts';
 import { launchBrowser } from './support/browser.ts';
 
 const PROJECT = join(import.meta.dirname, '..');
@@ -22,7 +23,7 @@ const diagrams = documents
 /** Mermaid's own functions, as the browser has them. */
 declare const mermaid: { render: (id: string, text: string) => Promise<{ svg: string }> };
 
-describe('the diagrams of the docs, drawn by Mermaid in Chromium', () => {
+describe.skipIf(!hasChromium())('the diagrams of the docs, drawn by Mermaid in Chromium', () => {
   let browser: Browser;
   let page: Page;
 

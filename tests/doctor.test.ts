@@ -77,7 +77,7 @@ describe('the doctor', () => {
     await lose(order);
     const { paymentIntentId } = await world.pay(order);
     // Aftercare leaves it to whoever takes up the order, which may still be about to take the payment as its own.
-    await world.workflowResult(aftercareWorkflowId(paymentIntentId!));
+    await world.until(() => world.workflowResult(aftercareWorkflowId(paymentIntentId!)));
     expect((await world.stripe.ledger(order.orderId)).refunds).toEqual([]);
     expect(await repaired(order)).toMatchObject({ status: 'REFUNDED' });
     expect((await world.stripe.ledger(order.orderId)).refunds).toHaveLength(1);

@@ -31,6 +31,11 @@ const DAMAGES: readonly { readonly what: string; readonly damage: string; readon
     noticed: /^I2: order \w+ is EXPIRED with 1 charges that were not given back/,
   },
   {
+    what: 'money that the books do not know',
+    damage: 'UPDATE orders SET kept_amount_minor = 99 WHERE order_id = $1',
+    noticed: /^I9: Stripe keeps 100 of order \w+, its row says 99/,
+  },
+  {
     what: 'an order of somebody else than answered',
     damage: `UPDATE orders SET customer_id = 'somebody' WHERE order_id = $1`,
     noticed: /^I3: order \w+ was answered and does not exist/,
@@ -76,6 +81,24 @@ describe('the checker of the invariants', () => {
 
   test('has nothing to say of an order that went well', async () => {
     expect(await findViolations(world)).toEqual([]);
+  });
+
+  test.each([
+    { what: 'a refund at the dashboard', type: 'charge.refunded', object: { refunded: true } },
+    { what: 'a lost dispute', type: 'charge.dispute.closed', object: { status: 'lost' } },
+  ])('notices goods that left more than a minute after $what', async ({ type, object }) => {
+    const { client, database, creates } = world;
+    const [first] = await world.stripe.events();
+    const gone = {
+      ...first!,
+      type,
+      created: first!.created - 120,
+      data: { object: { ...object, payment_intent: order.paymentIntentId } },
+    };
+    const stripe = { ledger: world.stripe.ledger, events: async () => [gone] };
+    expect(await findViolations({ database, client, stripe, creates })).toEqual([
+      expect.stringMatching(/^I8: order \w+ was shipped more than a minute after/),
+    ]);
   });
 
   test.each(DAMAGES)('notices $what', async ({ damage, noticed }) => {

@@ -60,10 +60,10 @@ describe('a refund that Stripe refuses for weeks', () => {
     await world.stripe.refuseRefunds(REFUSALS * 3, false);
     const asked = [refund(paid.orderId), refund(finished.orderId, false)];
     await tellPaid(world, finished, { id: 'cs_test_other', payment_intent: stray });
-    await world.startWorker('fulfillment');
-    expect((await Promise.all(asked)).map(({ status }) => status)).toEqual([202, 202]);
     const requested = await world.untilEvent(paid.orderId, 'refund.requested');
     expect(requested.status).toBe('PAID');
+    await world.startWorker('fulfillment');
+    expect((await Promise.all(asked)).map(({ status }) => status)).toEqual([202, 202]);
     // Asked again meanwhile, it is the same refund.
     expect(await refund(paid.orderId)).toMatchObject({ status: 202 });
 
@@ -89,8 +89,9 @@ describe('a refund that Stripe refuses for weeks', () => {
     await world.startWorker('fulfillment');
     await world.stopWorker('fulfillment');
     await world.stripe.refuseRefunds(1_000, false);
-    await refund(order.orderId, false);
+    const asked = refund(order.orderId, false);
     await world.untilEvent(order.orderId, 'refund.requested');
+    await asked;
     await world.client.workflow.getHandle(order.orderId).terminate('lost, for a test');
     await world.startWorker('fulfillment');
     const { taskQueuePrefix } = world.config.temporal;

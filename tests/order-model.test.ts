@@ -143,9 +143,7 @@ async function happen(order: OrderRecord, what: Happening): Promise<void> {
       await world.stripe.payLinkSale({ clientReferenceId: orderId, amountMinor: 100, currency: 'usd' });
       return undefined;
     case 'thinEvent':
-      expect(await world.stripe.sendRaw({ id: 'evt_thin', object: 'v2.core.event', type: 'v1.charge.refunded' })).toBe(
-        200,
-      );
+      await world.stripe.sendRaw({ id: 'evt_thin', object: 'v2.core.event', type: 'v1.charge.refunded' });
       return undefined;
     case 'refuseRefunds':
       return ifPossible(world.stripe.refuseRefunds(what.times));
@@ -180,8 +178,8 @@ async function withCharge(
   act: (charge: { readonly id: string; readonly paymentIntentId: string }) => Promise<unknown>,
 ): Promise<void> {
   const charge = (await world.stripe.ledger(orderId)).charges.findLast(({ status }) => status === 'succeeded');
-  if (charge?.paymentIntentId == null) return;
-  await ifPossible(act({ id: charge.id, paymentIntentId: charge.paymentIntentId }));
+  const paymentIntentId = charge?.paymentIntentId ?? undefined;
+  if (charge !== undefined && paymentIntentId !== undefined) await ifPossible(act({ id: charge.id, paymentIntentId }));
 }
 
 async function payOnPage(sessionId: string | null, how: Parameters<World['stripe']['pay']>[1]): Promise<void> {

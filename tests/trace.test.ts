@@ -88,7 +88,7 @@ describe.skipIf(missing !== undefined)(`traces in a real Zipkin${missing === und
         `${activity('holdstock')} > commit`,
         `${activity('recordorder')} > orders.insert`,
         `${activity('createcheckoutsession')} > stripe post /v1/checkout/sessions`,
-        `${activity('recordtimelineentry')} > orders.transition`,
+        `${activity('recordtimelineentry')} > orders.append-entry`,
         `${root} > post /webhook > signalworkflow:stripeevent > handlesignal:stripeevent`,
         activity('fulfillorder'),
       ]),
@@ -121,7 +121,7 @@ describe.skipIf(missing !== undefined)(`traces in a real Zipkin${missing === und
       await client.workflow.execute(REFUND_ORDER, {
         workflowId: `refund-${order.orderId}`,
         taskQueue: taskQueues(world.config.temporal.taskQueuePrefix).orders,
-        args: [{ orderId: order.orderId, restock: true, reason: 'A test.' }],
+        args: [{ orderId: order.orderId, request: { restock: true, reason: 'A test.' }, stripeRetryMaxMs: 1_000 }],
       });
       return currentTraceId();
     });
@@ -132,7 +132,7 @@ describe.skipIf(missing !== undefined)(`traces in a real Zipkin${missing === und
       expect.arrayContaining([
         `${run} > startactivity:refundpayment > runactivity:refundpayment > stripe post /v1/refunds`,
         `${run} > startactivity:givebackstock > runactivity:givebackstock > commit`,
-        `${run} > startactivity:recordentryaftertheend > runactivity:recordentryaftertheend > orders.after-the-end`,
+        `${run} > startactivity:recordtimelineentry > runactivity:recordtimelineentry > orders.append-entry`,
       ]),
     );
   });

@@ -51,15 +51,15 @@ class Aftercare {
     if (paymentIntentId === undefined) return;
     const charge = await payment.readCharge.executeWithOptions({ summary: 'Read the charge' }, [paymentIntentId]);
     if (charge === null) return;
-    const { notes, then } = decideAftercare(
+    const { notes, action } = decideAftercare(
       { ...order, refundIsRequested: order.requestedRefund !== null },
       event,
       charge,
     );
     const changes = paymentIntentId === order.paymentIntentId ? { keptAmountMinor: keptOf(charge) } : {};
     for (const note of notes) await this.#note(order, note, changes);
-    if (then.do === 'return') await this.#return(order, event, charge);
-    if (then.do === 'refunded') await this.#becomeRefunded(order, then.detail);
+    if (action.do === 'return') await this.#return(order, event, charge);
+    if (action.do === 'refunded') await this.#becomeRefunded(order, action.detail);
   }
 
   async #note(order: StoredOrder, note: Note, changes: OrderChanges = {}): Promise<void> {

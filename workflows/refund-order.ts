@@ -1,10 +1,6 @@
 import { CancellationScope, continueAsNew, sleep } from '@temporalio/workflow';
-import {
-  REFUND_REQUESTED,
-  REFUND_REQUESTED_AFTER_THE_END,
-  type RefundOrderInput,
-  type RefundResult,
-} from '../contracts/messages.ts';
+import { type RefundOrderInput, type RefundResult } from '../contracts/messages.ts';
+import { REFUND_REQUESTED, REFUND_REQUESTED_AFTER_THE_END } from '../domain/order-message.ts';
 import { describeWayBack, isDecided, isInquiry, type WayBack, wayBackOf } from '../domain/charge.ts';
 import { must } from '../domain/must.ts';
 import { transitionEvent } from '../domain/order-status.ts';

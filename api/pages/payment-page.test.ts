@@ -1,4 +1,4 @@
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { OrderRecord } from '../../database/orders.ts';
 import { orderStatuses } from '../../domain/order-status.ts';
 import { startApi } from '../testing/api.ts';
@@ -35,7 +35,7 @@ function ended(
 }
 
 describe('the page of an order', () => {
-  it('shows lines, amounts, total and the link to pay', () => {
+  test('shows lines, amounts, total and the link to pay', () => {
     const page = renderPaymentPage(waiting());
     for (const text of ['Pencil', '20 × $1.00', '$20.00', 'Book', '5 × $5.00', '$25.00', 'Pay $45.00']) {
       expect(page).toContain(text);
@@ -44,7 +44,7 @@ describe('the page of an order', () => {
     expect(page).toContain('Cancel this order');
   });
 
-  it.each(orderStatuses)('has words, and no code, for %s', (status) => {
+  test.each(orderStatuses)('has words, and no code, for %s', (status) => {
     const order = orderRecord({ status });
     const page = renderPaymentPage(order);
     expect(describeForCustomer(order).headline).not.toBe('');
@@ -52,7 +52,7 @@ describe('the page of an order', () => {
     expect(page).not.toContain('undefined');
   });
 
-  it('offers to pay only while the order waits for it', () => {
+  test('offers to pay only while the order waits for it', () => {
     const payable = orderStatuses.filter((status) =>
       renderPaymentPage(orderRecord({ status, paymentLink: LINK })).includes('id="pay"'),
     );
@@ -60,7 +60,7 @@ describe('the page of an order', () => {
     expect(renderPaymentPage({ ...waiting(), paymentLink: 'javascript:alert(1)' })).not.toContain('javascript');
   });
 
-  it('follows its order until the end, and no longer', () => {
+  test('follows its order until the end, and no longer', () => {
     const pages = orderStatuses.map((status) => [status, renderPaymentPage(orderRecord({ status }))] as const);
     const followed = ['PENDING', 'WAITING_FOR_PAYMENT', 'PAID'];
     const having = (text: string) => pages.filter(([, page]) => page.includes(text)).map(([status]) => status);
@@ -68,24 +68,24 @@ describe('the page of an order', () => {
     expect(having('data-ended="false"')).toEqual(followed);
   });
 
-  it('says why the last payment failed, and lets the customer try again', () => {
+  test('says why the last payment failed, and lets the customer try again', () => {
     const words = describeForCustomer(
       waiting(['payment.failed', 'The payment failed: the card has insufficient funds.']),
     );
     expect(words).toMatchObject({ canPay: true, alerts: ['The payment failed: the card has insufficient funds.'] });
   });
 
-  it('asks for nothing while a delayed payment is on its way', () => {
+  test('asks for nothing while a delayed payment is on its way', () => {
     const order = waiting(['payment.failed', 'declined'], ['payment.processing', 'on its way']);
     expect(describeForCustomer(order)).toMatchObject({ canPay: false, canCancel: false, alerts: [] });
     expect(renderPaymentPage(order)).not.toContain('id="pay"');
   });
 
-  it('shows the tracking number of a shipped order', () => {
+  test('shows the tracking number of a shipped order', () => {
     expect(renderPaymentPage(orderRecord({ status: 'FINISHED', trackingNumber: 'TRK-1' }))).toContain('TRK-1');
   });
 
-  it('says why an order ended, and what became of a payment that came later', () => {
+  test('says why an order ended, and what became of a payment that came later', () => {
     const order = ended('EXPIRED', 'order.expired', 'It was not paid in time.', [
       'payment.returned',
       'It was given back.',
@@ -97,7 +97,7 @@ describe('the page of an order', () => {
     });
   });
 
-  it.each(['payment.disputed', 'payment.in_review', 'dispute.closed', 'refund.failed', 'payment.ignored'])(
+  test.each(['payment.disputed', 'payment.in_review', 'dispute.closed', 'refund.failed', 'payment.ignored'])(
     'keeps what is between the shop and the bank off the page: %s',
     (event) => {
       const page = renderPaymentPage(ended('FINISHED', 'order.finished', 'Shipped.', [event, 'DISPUTE']));
@@ -105,13 +105,13 @@ describe('the page of an order', () => {
     },
   );
 
-  it('offers nothing more once the order is being cancelled', () => {
+  test('offers nothing more once the order is being cancelled', () => {
     const words = describeForCustomer(waiting(), 'cancelling');
     expect(words).toMatchObject({ canPay: false, canCancel: false, ended: false });
     expect(describeForCustomer(orderRecord({ status: 'PAID' }), 'cancelling').headline).toContain('Thank you');
   });
 
-  it('escapes whatever the shop calls its items', () => {
+  test('escapes whatever the shop calls its items', () => {
     const lines = [{ itemId: 'x', name: '<script>alert(1)</script>', quantity: 1, unitAmountMinor: 1 }];
     expect(renderPaymentPage(orderRecord({ lines }))).not.toContain('<script>alert');
   });
@@ -120,7 +120,7 @@ describe('the page of an order', () => {
 describe('the routes of the page', () => {
   const query = `customer-id=customer-1&order-id=${orderRecord().orderId}`;
 
-  it('serves the page with a strict policy, and keeps it out of caches and frames', async () => {
+  test('serves the page with a strict policy, and keeps it out of caches and frames', async () => {
     const { api } = await startApi({ orders: [waiting()] });
     const { statusCode, headers } = await api.inject({ url: `/payment?${query}` });
     expect(statusCode).toBe(200);
@@ -132,7 +132,7 @@ describe('the routes of the page', () => {
     expect(policy).not.toContain('unsafe');
   });
 
-  it('serves the style and the script that the page names', async () => {
+  test('serves the style and the script that the page names', async () => {
     const { api } = await startApi({ orders: [waiting()] });
     const page = (await api.inject({ url: `/payment?${query}` })).body.replaceAll('&#61;', '=');
     const urls = [...page.matchAll(/(?:href|src)="(\/payment\/[^"]+)"/g)].map((match) => String(match[1]));
@@ -144,7 +144,7 @@ describe('the routes of the page', () => {
     }
   });
 
-  it.each([
+  test.each([
     ['an unknown order', `customer-id=customer-1&order-id=${'f'.repeat(24)}`],
     ["another customer's order", query.replace('customer-1', 'customer-2')],
     ['a half link', 'customer-id=customer-1'],
@@ -157,7 +157,7 @@ describe('the routes of the page', () => {
     expect(response.body).toContain('We cannot find this order');
   });
 
-  it('tells the order that its customer is back, and leads on whether or not that works', async () => {
+  test('tells the order that its customer is back, and leads on whether or not that works', async () => {
     const { api, returned } = await startApi({
       orders: [waiting()],
       customerReturned: () => Promise.reject(new Error('Temporal is away')),
@@ -168,14 +168,14 @@ describe('the routes of the page', () => {
     await vi.waitFor(() => expect(returned).toEqual([orderRecord().orderId]), { timeout: 5_000 });
   });
 
-  it('does not show the link to pay again to a customer who is back', async () => {
+  test('does not show the link to pay again to a customer who is back', async () => {
     const { api } = await startApi({ orders: [waiting()] });
     const page = (await api.inject({ url: `/payment?${query}&notice=returned` })).body;
     expect(page).toContain('we are confirming your payment');
     expect(page).not.toContain('id="pay"');
   });
 
-  it('leaves a paid order alone when its customer comes back', async () => {
+  test('leaves a paid order alone when its customer comes back', async () => {
     const { api, returned } = await startApi({ orders: [orderRecord({ status: 'PAID' })] });
     await api.inject({ url: `/payment/return?${query}` });
     expect(returned).toEqual([]);
@@ -188,7 +188,7 @@ describe('the routes of the page', () => {
     payload: '',
   });
 
-  it.each([
+  test.each([
     ['our page', { 'sec-fetch-site': 'same-origin' }],
     ['our page, in a browser that says little', { origin: 'null' }],
     ['our page, by its origin', { origin: 'http://shop.example:8101' }],
@@ -200,7 +200,7 @@ describe('the routes of the page', () => {
     expect(cancelled).toEqual([orderRecord().orderId]);
   });
 
-  it.each([
+  test.each([
     ['another site', { 'sec-fetch-site': 'cross-site' }],
     ['a sister site', { 'sec-fetch-site': 'same-site' }],
     ['another origin', { origin: 'http://evil.example' }],
@@ -210,7 +210,7 @@ describe('the routes of the page', () => {
     expect(cancelled).toEqual([]);
   });
 
-  it('says on the page that a cancel came too late', async () => {
+  test('says on the page that a cancel came too late', async () => {
     const { api } = await startApi({
       orders: [
         orderRecord({

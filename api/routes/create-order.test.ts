@@ -1,5 +1,5 @@
 import { WorkflowUpdateRPCTimeoutOrCancelledError } from '@temporalio/client';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Refusal } from '../../contracts/messages.ts';
 import { requestHash } from '../order-id.ts';
 import { CUSTOMER, startApi } from '../testing/api.ts';
@@ -8,8 +8,8 @@ import { orderRecord } from '../testing/fakes.ts';
 const PENCIL = 'prod_SNjRcpjxpiazxk';
 const ONE_PENCIL = { customerID: CUSTOMER, items: [{ itemID: PENCIL, quantity: 1 }] };
 
-describe('create', () => {
-  it('merges the lines of one item and answers in the envelope', async () => {
+describe('creating an order', () => {
+  test('merges the lines of one item and answers in the envelope', async () => {
     const { create, created } = await startApi();
     const response = await create({
       customerID: CUSTOMER,
@@ -43,7 +43,7 @@ describe('create', () => {
     });
   });
 
-  it.each([
+  test.each([
     ['an unknown field', { ...ONE_PENCIL, price: 1 }, 'body', 'price'],
     [
       'an unknown field of a line',
@@ -85,7 +85,7 @@ describe('create', () => {
     expect(created).toEqual([]);
   });
 
-  it('refuses a body over 64 KB, and one that is not JSON', async () => {
+  test('refuses a body over 64 KB, and one that is not JSON', async () => {
     const { create } = await startApi();
     const large = await create({ ...ONE_PENCIL, filler: 'x'.repeat(64 * 1024) });
     expect([large.statusCode, large.json<{ errorCode: number }>().errorCode]).toEqual([413, 1001]);
@@ -95,13 +95,13 @@ describe('create', () => {
     expect([text.statusCode, text.json<{ errorCode: number }>().errorCode]).toEqual([415, 1002]);
   });
 
-  it.each(['', 'x'.repeat(256), 'ключ'])('refuses the idempotency key %j', async (key) => {
+  test.each(['', 'x'.repeat(256), 'ключ'])('refuses the idempotency key %j', async (key) => {
     const { create } = await startApi();
     const response = await create(ONE_PENCIL, { 'idempotency-key': key });
     expect(response.json()).toMatchObject({ errorCode: 1000, data: { fields: [{ path: 'idempotency-key' }] } });
   });
 
-  it('takes customer ids of 128 characters with all that ASCII has', async () => {
+  test('takes customer ids of 128 characters with all that ASCII has', async () => {
     const { create } = await startApi();
     const customer = '/ %?#"'.padEnd(128, '~');
     const response = await create({ ...ONE_PENCIL, customerID: customer }, {}, customer);
@@ -115,7 +115,7 @@ describe('create', () => {
     });
   });
 
-  it.each<[Refusal, number, number, unknown]>([
+  test.each<[Refusal, number, number, unknown]>([
     [
       { reason: 'outOfStock', shortages: [{ itemId: PENCIL, wanted: 3, available: 2 }] },
       409,
@@ -135,7 +135,7 @@ describe('create', () => {
     expect(response.json()).toMatchObject({ errorCode, data, traceID: traceId });
   });
 
-  it('answers a key that comes again from the order, and another request under it with 2002', async () => {
+  test('answers a key that comes again from the order, and another request under it with 2002', async () => {
     const made = await startApi();
     await made.create(ONE_PENCIL, { 'idempotency-key': 'key' });
     const { orderId } = made.created[0]!;
@@ -150,7 +150,7 @@ describe('create', () => {
     expect(created).toEqual([]);
   });
 
-  it('compares the request with the one that the workflow answered to, refusals included', async () => {
+  test('compares the request with the one that the workflow answered to, refusals included', async () => {
     const { create } = await startApi({
       create: async () => ({ requestHash: 'another', traceId: '1'.repeat(32), refusal: { reason: 'tooLate' } }),
     });
@@ -158,7 +158,7 @@ describe('create', () => {
     expect(response.json()).toMatchObject({ errorCode: 2002 });
   });
 
-  it('answers 503 with the order id where the deadline passes', async () => {
+  test('answers 503 with the order id if the deadline passes', async () => {
     const { create, created } = await startApi({
       create: () => Promise.reject(new WorkflowUpdateRPCTimeoutOrCancelledError('deadline')),
     });
@@ -168,7 +168,7 @@ describe('create', () => {
     expect(response.json<{ message: string }>().message).toContain('same Idempotency-Key');
   });
 
-  it('tells nothing of a fault of ours but the order id', async () => {
+  test('tells nothing of a fault of ours but the order id', async () => {
     const { create, created } = await startApi({ create: () => Promise.reject(new Error('secret detail')) });
     const response = await create(ONE_PENCIL);
     expect(response.statusCode).toBe(500);

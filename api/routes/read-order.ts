@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { fastifyEtag } from '@fastify/etag';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { envelopeSchema, orderSchema } from '../schemas.ts';
@@ -12,6 +12,7 @@ export const orderParams = z.object({ customerID: z.string(), orderID: z.string(
 
 export function readOrderRoute(dependencies: Dependencies): FastifyPluginAsyncZod {
   return async (app) => {
+    await app.register(fastifyEtag, { algorithm: 'sha256' });
     app.route({
       method: 'GET',
       url: '/api/customer/:customerID/orders/:orderID',
@@ -29,11 +30,8 @@ export function readOrderRoute(dependencies: Dependencies): FastifyPluginAsyncZo
       },
       handler: async (request, reply) => {
         const order = await readOrder(dependencies, request.params.customerID, request.params.orderID);
-        const body = success(toOrderView(order), order.traceId);
-        const etag = `"${createHash('sha256').update(JSON.stringify(body)).digest('base64url').slice(0, 27)}"`;
-        reply.headers({ etag, 'cache-control': 'private, no-cache' });
-        if (request.headers['if-none-match']?.includes(etag) === true) return reply.code(304).send(undefined);
-        return reply.code(200).send(body);
+        reply.header('cache-control', 'private, no-cache');
+        return reply.code(200).send(success(toOrderView(order), order.traceId));
       },
     });
   };

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { stripeEventTypes } from '../../domain/stripe-event.ts';
 import { must } from '../../domain/must.ts';
 import { METADATA, ORDER_ID, SESSION, wireEvent } from '../testing/webhook.ts';
-import { isHandled, readReceivedEvent, subjectOf } from './received-event.ts';
+import { isHandled, readReceivedEvent, subjectOf } from './stripe-event.ts';
 
 function subject(type: string, object: unknown) {
   const received = must(readReceivedEvent(wireEvent(type, object)), 'a snapshot event');

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { must } from '../../domain/must.ts';
 import { stripeEventTypes } from '../../domain/stripe-event.ts';
 import { METADATA, ORDER_ID, SESSION, wireEvent } from '../testing/webhook.ts';
-import { isHandled, readReceivedEvent } from './received-event.ts';
+import { isHandled, readReceivedEvent } from './stripe-event.ts';
 import { toStripeEvent } from './stripe-event.ts';
 
 function received(type: string, object: unknown) {

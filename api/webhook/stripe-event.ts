@@ -1,9 +1,134 @@
 import type Stripe from 'stripe';
 import { z } from 'zod';
 import { unreachable } from '../../domain/must.ts';
-import type { StripeEvent } from '../../domain/stripe-event.ts';
+import { isOrderId } from '../../domain/order-id.ts';
+import { type StripeEvent, type StripeEventType, stripeEventTypes } from '../../domain/stripe-event.ts';
 import { toCheckoutSession } from '../../platform/stripe.ts';
-import { type HandledEvent, subjectOf } from './received-event.ts';
+
+const envelopeSchema = z.looseObject({
+  object: z.string().optional(),
+  id: z.string().catch('unknown'),
+  type: z.string().catch('unknown'),
+  created: z.number().catch(() => Date.now() / 1000),
+  livemode: z.boolean().optional().catch(undefined),
+  account: z.unknown().optional(),
+  api_version: z.string().nullish().catch(null),
+  data: z.looseObject({ object: z.looseObject({}) }),
+});
+
+/** An event as it came, before anything of its object is believed. */
+export type ReceivedEvent = {
+  readonly eventId: string;
+  readonly type: string;
+  readonly createdMs: number;
+  readonly livemode: boolean | undefined;
+  /** Whether it happened on an account that is connected to ours, whose payments are not our orders'. */
+  readonly ofOtherAccount: boolean;
+  /** The version of Stripe's API that its object is written in. */
+  readonly apiVersion: string | null;
+  readonly object: Readonly<Record<string, unknown>>;
+};
+
+/** An event of a type that orders act on. */
+export type HandledEvent = ReceivedEvent & { readonly type: StripeEventType };
+
+/**
+ * Reads what every snapshot event has. It is lenient: most events that come here are not about orders, and their shape
+ * is none of our business.
+ *
+ * @param payload a body whose signature is right
+ * @returns undefined for a thin event, which names its object and does not hold it
+ * @see https://docs.stripe.com/event-destinations
+ */
+export function readReceivedEvent(payload: unknown): ReceivedEvent | undefined {
+  const parsed = envelopeSchema.safeParse(payload);
+  if (!parsed.success || parsed.data.object === 'v2.core.event') return undefined;
+  const { id: eventId, type, created, livemode, account, api_version: apiVersion = null, data } = parsed.data;
+  return {
+    eventId,
+    type,
+    createdMs: Math.round(created * 1000),
+    livemode,
+    ofOtherAccount: account !== undefined && account !== null,
+    apiVersion,
+    object: data.object,
+  };
+}
+
+/** Returns what names an event that could not be read, for the log. */
+export function namesOf(payload: unknown): { readonly eventId: unknown; readonly type: unknown } {
+  const { id, type }: { id?: unknown; type?: unknown } = typeof payload === 'object' && payload !== null ? payload : {};
+  return { eventId: id, type };
+}
+
+export function isHandled(event: ReceivedEvent): event is HandledEvent {
+  return stripeEventTypes.some((handled) => handled === event.type);
+}
+
+/**
+ * What an event is about, by ids alone. They have kept their places in every version of Stripe's API, so they are read
+ * even if nothing else of the object can be.
+ */
+export type Subject = {
+  /** What the object itself is called at Stripe. */
+  readonly objectId: string | null;
+  readonly paymentIntentId: string | null;
+  /** The order that our own key wrote into the object. No field that a buyer can set says so. */
+  readonly orderId: string | null;
+  /**
+   * Whether our key writes its order into every such object that it makes; then one without an order is another sale's.
+   * Refunds can be made by anybody at Stripe, and disputes, reviews and warnings are made by banks and by Stripe.
+   */
+  readonly isMadeByOurKey: boolean;
+};
+
+/** Reads what an event is about. */
+export function subjectOf({ type, object }: HandledEvent): Subject {
+  const objectId = idOf(object['id']);
+  const paymentIntentId = idOf(object['payment_intent']);
+  switch (type) {
+    case 'payment_intent.payment_failed':
+      return { objectId, paymentIntentId: objectId, orderId: orderIdOf(object['metadata']), isMadeByOurKey: true };
+    case 'checkout.session.completed':
+    case 'checkout.session.expired':
+    case 'checkout.session.async_payment_succeeded':
+    case 'checkout.session.async_payment_failed':
+      return { objectId, paymentIntentId, orderId: orderIdOf(object['metadata']), isMadeByOurKey: true };
+    case 'charge.refunded':
+    case 'refund.failed':
+      return { objectId, paymentIntentId, orderId: orderIdOf(object['metadata']), isMadeByOurKey: false };
+    case 'charge.dispute.created':
+    case 'charge.dispute.updated':
+    case 'charge.dispute.closed':
+    case 'review.opened':
+    case 'review.closed':
+    case 'radar.early_fraud_warning.created':
+      return { objectId, paymentIntentId, orderId: null, isMadeByOurKey: false };
+    default:
+      return unreachable(type);
+  }
+}
+
+/** Reads the order that our key wrote into an object's metadata; null if there is none, or it is not of our form. */
+export function orderIdOf(metadata: unknown): string | null {
+  const orderId = fieldOf(metadata, 'order_id');
+  return isOrderId(orderId) ? orderId : null;
+}
+
+/** Reads the trace that an order was created in, as it comes back from Stripe in the metadata. */
+export function traceparentOf({ object }: ReceivedEvent): unknown {
+  return fieldOf(object['metadata'], 'traceparent');
+}
+
+/** Stripe writes a reference as an id, or as the whole object if it is expanded. */
+function idOf(reference: unknown): string | null {
+  const id = typeof reference === 'string' ? reference : fieldOf(reference, 'id');
+  return typeof id === 'string' && id !== '' ? id : null;
+}
+
+function fieldOf(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
+}
 
 const id = z.string().min(1).max(255);
 

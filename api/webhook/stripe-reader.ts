@@ -1,7 +1,7 @@
 import { Stripe } from 'stripe';
 import type { StripeEvent } from '../../domain/stripe-event.ts';
 import { ApiError } from '../errors.ts';
-import { type HandledEvent, orderIdOf, subjectOf } from './received-event.ts';
+import { type HandledEvent, orderIdOf, subjectOf } from './stripe-event.ts';
 import { type Reading, toStripeEvent } from './stripe-event.ts';
 
 /** Stripe waits for the webhook's answer meanwhile, so this is shorter than the client's own limit. */

@@ -2,8 +2,14 @@ import { Stripe } from 'stripe';
 import type { StripeEvent } from '../../domain/stripe-event.ts';
 import type { Logger } from '../../platform/logger.ts';
 import type { DeliveryOutcome } from './delivery.ts';
-import { type HandledEvent, isHandled, type ReceivedEvent, type Subject, subjectOf } from './received-event.ts';
-import { toStripeEvent } from './stripe-event.ts';
+import {
+  type HandledEvent,
+  isHandled,
+  type ReceivedEvent,
+  type Subject,
+  subjectOf,
+  toStripeEvent,
+} from './stripe-event.ts';
 import type { StripeReader } from './stripe-reader.ts';
 
 export type Taken = {
@@ -82,5 +88,31 @@ export function createEventTaker({ livemode, orderOf, reader, deliver }: Options
     if (event === undefined) return { outcome: 'unknownOrder', orderId };
     if (event === 'unreadable') return { outcome: 'unreadable', orderId };
     return { outcome: await deliver(orderId, event), orderId };
+  };
+}
+
+type FinderOptions = {
+  readonly findOrderIdByPaymentIntent: (paymentIntentId: string) => Promise<string | undefined>;
+  readonly reader: Pick<StripeReader, 'orderIdOfPayment'>;
+};
+
+/**
+ * Finds out whose event this is: the order that our own key wrote into the object, else the order whose row has the
+ * payment, else the order that our key wrote into the payment at Stripe. The last is for a dispute, a review or a fraud
+ * warning, which name nothing but a payment and may overtake the event that brings the payment to the order's row.
+ *
+ * @returns a function that returns undefined if the event is not about an order of ours, and throws an ApiError 5001 if
+ *   Stripe can't be asked
+ */
+export function createOrderFinder({ findOrderIdByPaymentIntent, reader }: FinderOptions) {
+  return async ({ orderId, paymentIntentId, isMadeByOurKey }: Subject): Promise<string | undefined> => {
+    if (orderId !== null) return orderId;
+    // A shop with many other sales on its account shall not pay for each of them with a question to Stripe.
+    if (isMadeByOurKey || paymentIntentId === null) return undefined;
+    return (
+      (await findOrderIdByPaymentIntent(paymentIntentId)) ??
+      (await reader.orderIdOfPayment(paymentIntentId)) ??
+      undefined
+    );
   };
 }

@@ -14,7 +14,7 @@ test.each([
     endpoints: [stripeEventTypes.slice(2), stripeEventTypes.slice(0, 2)],
     missing: stripeEventTypes.slice(0, 2),
   },
-])('the events that no endpoint sends: $name', ({ endpoints, missing }) => {
+])('names the events that no endpoint sends: $name', ({ endpoints, missing }) => {
   expect(missingEvents(endpoints)).toEqual(missing);
 });
 

@@ -109,7 +109,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'an order is known by what our key wrote alone',
-    file: 'api/webhook/received-event.ts',
+    file: 'api/webhook/stripe-event.ts',
     find: "const orderId = fieldOf(metadata, 'order_id');",
     replace: "const orderId = fieldOf(metadata, 'order_id') ?? '68ce52f4cdbf4a483de63446';",
     tests: ['api/webhook.test.ts'],

@@ -7,8 +7,8 @@ import { processEnvironment } from '../../platform/config.ts';
 import { environmentSchema } from '../../platform/environment.ts';
 import { freePort } from '../../platform/free-port.ts';
 import { PROJECT_FOLDER } from '../../platform/project.ts';
+import { findChromium } from '../stack/chromium.ts';
 import { systemDataFolder } from '../stack/postgres-place.ts';
-import { programOnPath } from '../stack/programs.ts';
 import { loadStackSettings, type StackSettings } from '../stack/settings.ts';
 import { StackError } from '../stack/stack-error.ts';
 import { createStack } from '../stack/stack.ts';
@@ -17,9 +17,6 @@ import { createTerminal } from '../stack/terminal.ts';
 import { takePictures } from './take-pictures.ts';
 
 const PICTURES_FOLDER = join(PROJECT_FOLDER, 'docs', 'pictures');
-const BROWSERS = ['chromium', 'chromium-browser', 'google-chrome'];
-/** A browser that asks nobody on the network for anything. */
-const BROWSER_ARGUMENTS = ['--disable-gpu', '--disable-background-networking', '--disable-component-update'];
 const END_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 const terminal = createTerminal(process.stdout);
@@ -34,8 +31,7 @@ process.exit();
 
 /** Brings a whole system up beside any other, takes the pictures of the docs from it, and leaves nothing behind. */
 async function run(): Promise<void> {
-  const executablePath = BROWSERS.map(programOnPath).find((path) => path !== undefined);
-  if (executablePath === undefined) throw new StackError(`Pictures need a browser on the PATH: ${BROWSERS.join(', ')}`);
+  const browserProgram = await findChromium();
   const stateDir = mkdtempSync(join(tmpdir(), 'order-backend-pictures-'));
   const ending = new AbortController();
   const ended = new Promise<never>((_resolve, reject) => {
@@ -45,13 +41,12 @@ async function run(): Promise<void> {
   const settings = await settingsBesideOthers(stateDir);
   const stack = createStack(settings, terminal, (error) => ending.abort(error));
 
-  async function take(browserPath: string): Promise<void> {
+  async function take(): Promise<void> {
     const { temporalUiUrl, zipkinUrl } = await stack.up();
     if (temporalUiUrl === undefined || zipkinUrl === undefined) {
       throw new StackError('Pictures need Zipkin: install Java 17 or newer, and Maven.');
     }
-    const asRoot = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
-    const browser = await chromium.launch({ executablePath: browserPath, args: [...asRoot, ...BROWSER_ARGUMENTS] });
+    const browser = await chromium.launch(browserProgram);
     try {
       const places = { apiUrl: settings.urls.api, temporalUiUrl, zipkinUrl };
       await takePictures(browser, places, PICTURES_FOLDER, (file) => {
@@ -63,7 +58,7 @@ async function run(): Promise<void> {
   }
 
   try {
-    await Promise.race([take(executablePath), ended]);
+    await Promise.race([take(), ended]);
   } finally {
     await stack.down();
     await removeStateFolder(stateDir, [systemDataFolder(stateDir)]);

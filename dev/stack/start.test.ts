@@ -53,7 +53,7 @@ function stateFolder(): string {
 
 /** Runs `npm start` or `npm run reset`, without npm. */
 function run(script: 'start' | 'reset', change: Record<string, string> = {}) {
-  const child = spawn(process.execPath, ['--import', 'tsx', join(PROJECT, 'stack', `${script}.ts`)], {
+  const child = spawn(process.execPath, ['--import', 'tsx', join(PROJECT, 'dev', 'stack', `${script}.ts`)], {
     cwd: PROJECT,
     env: { ...environment, ...change },
   });

@@ -190,6 +190,33 @@ function cardDetails(card: CardOnFile, paymentIntent: Stripe.PaymentIntent, auth
   } satisfies Stripe.Charge.PaymentMethodDetails;
 }
 
+/** The payment method of a bank debit, as the error of its payment intent holds it. */
+export function buildBankPaymentMethod(charge: Stripe.Charge): Stripe.PaymentMethod {
+  return {
+    id: charge.payment_method ?? newId('pm'),
+    object: 'payment_method',
+    allow_redisplay: 'unspecified',
+    billing_details: charge.billing_details,
+    created: charge.created,
+    customer: null,
+    customer_account: null,
+    livemode: false,
+    metadata: {},
+    type: 'us_bank_account',
+    us_bank_account: {
+      account_holder_type: 'individual',
+      account_type: 'checking',
+      bank_name: 'STRIPE TEST BANK',
+      financial_connections_account: null,
+      fingerprint: null,
+      last4: charge.payment_method_details?.us_bank_account?.last4 ?? null,
+      networks: { preferred: 'ach', supported: ['ach'] },
+      routing_number: '110000000',
+      status_details: {},
+    },
+  } satisfies Stripe.PaymentMethod;
+}
+
 function bankDetails(method: Method & { type: 'us_bank_account' }) {
   return {
     type: 'us_bank_account',

@@ -4,7 +4,7 @@ import { openDispute } from './disputes.ts';
 import { refused, resourceMissing } from './errors.ts';
 import { emit, seconds, type Account, type Cause } from './events.ts';
 import { newId } from './ids.ts';
-import { buildCharge, type Method } from './payment-objects.ts';
+import { buildBankPaymentMethod, buildCharge, type Method } from './payment-objects.ts';
 import { buildReview, openFraudWarning, REVIEWED_OUTCOME } from './radar.ts';
 import type { PaymentIntentRecord } from './store.ts';
 
@@ -256,7 +256,10 @@ export function settleBankDebit(account: Account, id: string, result: 'succeeded
   const failed = changePaymentIntent(account, id, {
     status: 'requires_payment_method',
     payment_method: null,
-    last_payment_error: paymentError(BANK_DEBIT_FAILED, charge.id),
+    last_payment_error: {
+      ...paymentError(BANK_DEBIT_FAILED, charge.id),
+      payment_method: buildBankPaymentMethod(charge),
+    },
   });
   emit(account, 'payment_intent.payment_failed', failed, cause);
   return { outcome: 'declined', decline: BANK_DEBIT_FAILED, chargeId: charge.id };

@@ -1,12 +1,10 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import process from 'node:process';
 import type { AxeResults } from 'axe-core';
 import { type Browser, chromium, type Page } from 'playwright-core';
-import { programOnPath } from '../../dev/stack/programs.ts';
+import { findChromium } from '../../dev/stack/chromium.ts';
 
-const PROGRAMS = ['chromium', 'chromium-browser', 'google-chrome'];
 const PICTURES = join(import.meta.dirname, '..', '..', 'test-output');
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
@@ -14,30 +12,12 @@ const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 export const viewports = { phone: { width: 390, height: 844 }, desktop: { width: 1280, height: 800 } };
 
 /**
- * Starts the Chromium of this machine, without a window. It asks nobody for updates.
+ * Starts Chromium without a window.
  *
- * @throws Error where there is none, saying how to get one
+ * @throws Error if there is none, saying how to get one
  */
 export async function launchBrowser(): Promise<Browser> {
-  const executablePath = PROGRAMS.map(programOnPath).find(Boolean);
-  if (executablePath === undefined) {
-    throw new Error(
-      `There is no browser: none of ${PROGRAMS.join(', ')} is on the PATH. Install Chromium, for example with: apt-get install chromium`,
-    );
-  }
-  return chromium.launch({
-    executablePath,
-    args: [
-      // Chromium's own sandbox refuses to run as root.
-      ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),
-      '--disable-gpu',
-      '--disable-quic',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-    ],
-  });
+  return chromium.launch(await findChromium());
 }
 
 /** Takes pictures of the page as it stands, phone and desktop size, into the folder `test-output`. */

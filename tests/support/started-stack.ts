@@ -52,7 +52,7 @@ export async function prepareStack(): Promise<StartedStack> {
   let running: ChildProcess | undefined;
 
   async function start(): Promise<void> {
-    const child = spawn(process.execPath, ['--import', 'tsx', join(PROJECT, 'stack', 'start.ts')], {
+    const child = spawn(process.execPath, ['--import', 'tsx', join(PROJECT, 'dev', 'stack', 'start.ts')], {
       cwd: PROJECT,
       env: environment,
     });

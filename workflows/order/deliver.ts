@@ -1,5 +1,6 @@
 import { CancellationScope, condition, log, TemporalFailure } from '@temporalio/workflow';
-import { type FulfillmentResult, REFUND_REQUESTED } from '../../contracts/messages.ts';
+import { type FulfillmentResult } from '../../contracts/messages.ts';
+import { REFUND_REQUESTED } from '../../domain/order-message.ts';
 import { describeWayBack, doubtsAbout, keptOf, notesOn, type WayBack, wayBackOf } from '../../domain/charge.ts';
 import { must, unreachable } from '../../domain/must.ts';
 import type { OrderMessage, RefundRequest } from '../../domain/order-message.ts';
