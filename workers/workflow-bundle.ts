@@ -19,6 +19,7 @@ import process from 'node:process';
 const PROJECT = join(import.meta.dirname, '..');
 /** `.ts` when the sources run, `.js` in the built product. */
 const EXTENSION = extname(import.meta.filename);
+const WORKFLOWS = join(PROJECT, 'workflows', `index${EXTENSION}`);
 /** All that a workflow may import of ours; the lock file stands for what it imports of others. */
 const SOURCE_FOLDERS = ['workflows', 'domain', 'contracts'];
 const LOCK_FILE = 'package-lock.json';
@@ -45,11 +46,11 @@ export async function workflowBundle(): Promise<{ codePath: string }> {
   return { codePath };
 }
 
-/** Makes the bundle of the workflows and writes it to a file. */
-export async function writeWorkflowBundle(codePath: string): Promise<void> {
+/** Makes the bundle of the workflows, or of those that another entry exports, and writes it to a file. */
+export async function writeWorkflowBundle(codePath: string, workflowsPath = WORKFLOWS): Promise<void> {
   const { bundleWorkflowCode, DefaultLogger } = await import('@temporalio/worker');
   const { code } = await bundleWorkflowCode({
-    workflowsPath: join(PROJECT, 'workflows', `index${EXTENSION}`),
+    workflowsPath,
     workflowInterceptorModules: [createRequire(import.meta.url).resolve(INTERCEPTORS)],
     logger: new DefaultLogger('WARN'),
   });

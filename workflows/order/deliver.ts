@@ -10,7 +10,7 @@ import { pauseAfter } from '../shared/refund.ts';
 import { noteHeld } from './describe.ts';
 import { handOverToAftercare } from './hand-over.ts';
 import type { KnownPayment, Order } from './order.ts';
-import { WatchedStep } from './watched-step.ts';
+import { settledBefore } from './settled-before.ts';
 
 /** What Stripe said of the money is believed for so long; after that it is asked again before goods leave. */
 const BELIEVED_FOR_MS = 60_000;
@@ -112,14 +112,14 @@ async function lookAtPayment(order: Order): Promise<boolean> {
   const { paymentIntentId } = must(order.payment, 'the payment of a paid order');
   const asOfMs = Date.now();
   const scope = new CancellationScope();
-  const reading = new WatchedStep(scope.run(() => order.activities.payment.readCharge(paymentIntentId)));
-  if (!(await reading.settledBefore(() => !order.inbox.isEmpty))) {
+  const reading = scope.run(() => order.activities.payment.readCharge(paymentIntentId));
+  if (!(await settledBefore(reading, () => !order.inbox.isEmpty))) {
     // A Stripe that is away does not make the order deaf to who wants it cancelled.
     scope.cancel();
-    await reading.result.catch(() => undefined);
+    await reading.catch(() => undefined);
     return false;
   }
-  const charge = must(await reading.result, `the charge of payment ${paymentIntentId}`);
+  const charge = must(await reading, `the charge of payment ${paymentIntentId}`);
   order.payment = { paymentIntentId, charge, asOfMs } satisfies KnownPayment;
   return true;
 }
@@ -147,10 +147,10 @@ async function tryToShip(order: Order, attempt: number): Promise<Shipped | Undel
   const forMs = Math.min(attempt === 1 ? policy.fulfillmentRetryMs : LATE_ATTEMPT_MS, believedForMs);
   const scope = new CancellationScope();
   const service = order.activities.fulfillmentFor(forMs);
-  const shipping = new WatchedStep(scope.run(() => service.fulfillOrder({ orderId, lines })));
-  if (!(await shipping.settledBefore(() => !order.inbox.isEmpty))) scope.cancel();
+  const shipping = scope.run(() => service.fulfillOrder({ orderId, lines }));
+  if (!(await settledBefore(shipping, () => !order.inbox.isEmpty))) scope.cancel();
   try {
-    const result = await shipping.result;
+    const result = await shipping;
     if (result.outcome === 'shipped') return result;
     // It will never leave, so there is nothing to call off.
     order.fulfilling = false;

@@ -7,7 +7,7 @@ import { retryUnderNewKeys } from '../shared/refund.ts';
 import { alarm } from '../shared/report.ts';
 import { describePaymentRefusal } from './describe.ts';
 import type { Order } from './order.ts';
-import { WatchedStep } from './watched-step.ts';
+import { settledBefore } from './settled-before.ts';
 
 /** What Stripe is told of an order besides its lines, fixed when the order begins. */
 export type PaymentRequest = Pick<OrderLifecycleInput, 'successUrl' | 'cancelUrl' | 'traceparent'>;
@@ -23,12 +23,12 @@ export async function requestPayment(order: Order, request: PaymentRequest | und
     return;
   }
   const scope = new CancellationScope();
-  const creating = new WatchedStep(scope.run(() => createCheckoutSession(order, request)));
+  const creating = scope.run(() => createCheckoutSession(order, request));
   // A cancel does not wait for a Stripe that is away. It only stops the activity: whether a link was made is the
   // activity's to say.
-  if (!(await creating.settledBefore(() => cancelReason(order) !== undefined))) scope.cancel();
+  if (!(await settledBefore(creating, () => cancelReason(order) !== undefined))) scope.cancel();
   try {
-    const { sessionId, url, livemode } = await creating.result;
+    const { sessionId, url, livemode } = await creating;
     order.checkoutSession = { sessionId, livemode };
     const changes = { checkoutSessionId: sessionId, paymentLink: url };
     const detail = 'The payment link is ready; the order waits for its payment.';
