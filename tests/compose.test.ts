@@ -30,7 +30,7 @@ const { services } = z
   .object({ services: z.record(z.string(), serviceSchema) })
   .parse(parse(read('docker-compose.yml'), { merge: true }));
 const all = Object.entries(services);
-const app = all.filter(([, { image }]) => image.startsWith('order-backend:'));
+const app = all.filter(([, { image }]) => image.startsWith('order-backend'));
 const defaults = environmentSchema.parse({});
 
 /** What `npm start` alone reads, or what is the same in every container. */
@@ -183,16 +183,26 @@ describe('Dockerfile', () => {
 
   test('builds with the Node of .nvmrc and runs as its unprivileged user', () => {
     expect(lines).toContain(`ARG NODE_IMAGE=node:${read('.nvmrc').trim()}-bookworm-slim`);
-    expect(lines.filter((line) => line.startsWith('FROM ')).map((line) => line.split(' ')[1])).toEqual(
-      Array.from({ length: 3 }, () => '${NODE_IMAGE}'),
-    );
+    const stages = lines.filter((line) => line.startsWith('FROM '));
+    const based = new Map(stages.map((line) => line.split(' ')).map(([, from, , name]) => [name, from]));
+    expect(Object.fromEntries(based)).toEqual({
+      build: '${NODE_IMAGE}',
+      packages: '${NODE_IMAGE}',
+      files: 'build',
+      runtime: '${NODE_IMAGE}',
+      app: 'scratch',
+      'stripe-sandbox': 'app',
+      // The last one, which `docker build` makes unless it is told otherwise.
+      'order-backend': 'app',
+    });
     const user = lines.indexOf('USER node');
-    expect(user).toBeGreaterThan(lines.findLastIndex((line) => /^(FROM|RUN|COPY)/.test(line)));
+    expect(user).toBeGreaterThan(lines.indexOf('FROM scratch AS app'));
+    expect(lines.slice(user).filter((line) => /^(RUN|USER)/.test(line))).toEqual(['USER node']);
   });
 
   test('hands signals to Node itself', () => {
     const commands = lines.filter((line) => /^(ENTRYPOINT|CMD)/.test(line));
-    expect(commands.map((line) => /^\w+ \["/.test(line))).toEqual([true, true]);
+    expect(commands.map((line) => /^\w+ \["/.test(line))).toEqual([true, true, true]);
   });
 
   test('copies what there is and what .dockerignore lets through', () => {
