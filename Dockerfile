@@ -37,11 +37,12 @@ FROM ${NODE_IMAGE} AS runtime
 SHELL ["/bin/sh", "-euc"]
 RUN libraries=$(ldd /usr/local/bin/node | awk '/=> \// { sub(".*/", "", $(NF-1)); print "*/" $(NF-1) }'); \
     packages="base-files dash $(dpkg-query --search $libraries | cut -d: -f1 | sort -u)"; \
-    mkdir -p /runtime/usr/lib /runtime/usr/bin /runtime/var/lib/dpkg/status.d; \
+    mkdir -p /runtime/var/lib/dpkg/status.d; \
+    for link in /bin /lib* /sbin; do mkdir -p "/runtime$(readlink -f $link)"; cp -P "$link" /runtime/; done; \
     { dpkg-query --listfiles $packages; \
       printf '%s\n' /etc/passwd /etc/group /etc/nsswitch.conf /usr/local/bin /usr/local/bin/node; } | \
-      grep -v -e '^/\.$' -e '^/usr/share/\(man\|locale\|lintian\)' | sed 's|^/||' | sort -u > /tmp/files; \
-    tar -C / --no-recursion -c -T /tmp/files | tar -C /runtime -x; \
+      grep -v '^/usr/share/\(man\|locale\|lintian\)' | sed -n 's|^/\(..*\)|\1|p' | grep -v '^\.$' | sort -u > /tmp/files; \
+    tar -C / --no-recursion -c -T /tmp/files | tar -C /runtime --keep-directory-symlink -x; \
     for package in $packages; do dpkg-query --status "$package" > "/runtime/var/lib/dpkg/status.d/$package"; done
 # The worker's connection to Temporal reads the system's CA certificates, and a slim image has none. These are Node's own,
 # so that API and workers trust the same ones.

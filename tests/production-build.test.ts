@@ -33,11 +33,7 @@ describe.skipIf(process.platform !== 'linux')('the production build', () => {
   test('holds no package of development, no test and nothing of dev/', () => {
     const { folder } = product;
     expect(DEVELOPMENT_PACKAGES.filter((name) => existsSync(join(folder, 'node_modules', name)))).toEqual([]);
-    expect(
-      product
-        .files()
-        .filter((name) => /\.test\.|^dist\/(tests|dev)\b/.test(name)),
-    ).toEqual([]);
+    expect(product.files().filter((name) => /\.test\.|^dist\/(tests|dev)\b/.test(name))).toEqual([]);
     expect(product.files()).toContain('dist/workflow-bundle.cjs');
   });
 

@@ -27,7 +27,10 @@ const ofSandbox = (name: string): boolean => name.startsWith(SANDBOX);
 const app = await traced(built.filter((name) => !ofSandbox(name)));
 const sandbox = await traced(built.filter(ofSandbox));
 copy(app, join(out, 'app'));
-copy([...sandbox].filter((name) => !app.has(name)), join(out, 'stripe-sandbox'));
+copy(
+  [...sandbox].filter((name) => !app.has(name)),
+  join(out, 'stripe-sandbox'),
+);
 
 /** The given files, whatever they can load, and the licenses of the packages that it comes from. */
 async function traced(files: readonly string[]): Promise<ReadonlySet<string>> {
