@@ -13,27 +13,29 @@ import { apiKeyIssuer, type Certificate, certificateAuthority, startTlsTemporal 
 
 const PROJECT = join(import.meta.dirname, '..');
 const missing = ['go', 'openssl'].filter((name) => programOnPath(name) === undefined);
+const reason = missing.map((name) => ` (no ${name})`).join('');
 
 /** The processes that talk to Temporal: two with the client's connection, one with a worker's. */
 const PROCESSES = ['api/orders-api.main.ts', 'api/webhook.main.ts', 'workers/all.ts'];
 
 const ALL_READY = PROCESSES.map((entry) => `${entry} ready`);
+const allLike = (line: RegExp): unknown[] => PROCESSES.map(() => expect.stringMatching(line));
 
 /** The machine's own ways to say which CAs are trusted; a test says it itself. */
-const CA_SETTINGS = [
+const CA_SETTINGS = new Set([
   'NODE_EXTRA_CA_CERTS',
   'NODE_USE_SYSTEM_CA',
   'NODE_OPTIONS',
   'SSL_CERT_FILE',
   'SSL_CERT_DIR',
   'GRPC_DEFAULT_SSL_ROOTS_FILE_PATH',
-];
+]);
 
 const folder = mkdtempSync(join(tmpdir(), 'order-backend-tls-'));
 const started: ChildProcess[] = [];
 const cleanUps: (() => unknown)[] = [];
 
-describe.skipIf(missing.length > 0)(`Temporal with TLS and API keys${missing.map((name) => ` (no ${name})`)}`, () => {
+describe.skipIf(missing.length > 0)(`Temporal with TLS and API keys${reason}`, () => {
   let ca: ReturnType<typeof certificateAuthority>;
   let issuer: Awaited<ReturnType<typeof apiKeyIssuer>>;
   let address: string;
@@ -88,55 +90,50 @@ describe.skipIf(missing.length > 0)(`Temporal with TLS and API keys${missing.map
 
   test('all end with one line if Temporal refuses the API key', async () => {
     const settings = { TEMPORAL_API_KEY: 'not-a-key', TEMPORAL_TLS_SERVER_CA_CERT_PATH: ca.file };
-    await expectAllToEnd(settings, /refuses this process: .*TEMPORAL_API_KEY/);
+    expect(await endsOf(settings)).toEqual(allLike(/refuses this process: .*TEMPORAL_API_KEY/));
   });
 
   test('all end with one line if they trust no CA of the certificate', async () => {
     const other = certificateAuthority(folder, 'other-ca');
     const settings = { TEMPORAL_API_KEY: apiKey, TEMPORAL_TLS_SERVER_CA_CERT_PATH: other.file };
-    await expectAllToEnd(settings, /by TLS: no CA that is trusted here has signed its certificate\./);
+    expect(await endsOf(settings)).toEqual(allLike(/by TLS: no CA that is trusted here has signed its certificate\./));
   });
 
   test('all end with one line if the certificate has expired', async () => {
     const server = await tlsServer(ca.sign('expired', 'DNS:localhost', -1));
     const settings = { TEMPORAL_ADDRESS: server, TEMPORAL_TLS_SERVER_CA_CERT_PATH: ca.file };
-    await expectAllToEnd(settings, /by TLS: its certificate has expired\./);
+    expect(await endsOf(settings)).toEqual(allLike(/by TLS: its certificate has expired\./));
   });
 
   test('all end with one line if the certificate is for another name', async () => {
     const server = await tlsServer(ca.sign('elsewhere', 'DNS:temporal.example', 2));
     const settings = { TEMPORAL_ADDRESS: server, TEMPORAL_TLS_SERVER_CA_CERT_PATH: ca.file };
-    await expectAllToEnd(settings, /by TLS: its certificate is for another name\./);
+    expect(await endsOf(settings)).toEqual(allLike(/by TLS: its certificate is for another name\./));
   });
 
   test('all end with one line if what answers speaks no TLS', async () => {
     const plain = inject('temporalAddress').replace('127.0.0.1', 'localhost');
     const settings = { TEMPORAL_ADDRESS: plain, TEMPORAL_TLS: 'true', SSL_CERT_FILE: ca.file };
-    await expectAllToEnd(settings, /by TLS: what answers there speaks no TLS that fits\./);
+    expect(await endsOf(settings)).toEqual(allLike(/by TLS: what answers there speaks no TLS that fits\./));
   });
 
   test('a worker ends with one line if the machine has no CA certificates', async () => {
     const nowhere = join(folder, 'nowhere');
     const settings = { TEMPORAL_API_KEY: apiKey, SSL_CERT_FILE: nowhere, SSL_CERT_DIR: nowhere };
-    await expectAllToEnd(settings, /by TLS: this machine has no CA certificates\./, ['workers/all.ts']);
+    expect(await endOf('workers/all.ts', settings)).toMatch(/by TLS: this machine has no CA certificates\./);
   });
 
   async function readinessOf(settings: Readonly<Record<string, string>>): Promise<string[]> {
     return Promise.all(PROCESSES.map(async (entry) => `${entry} ${await (await start(entry, settings)).ready}`));
   }
 
-  async function expectAllToEnd(
-    settings: Readonly<Record<string, string>>,
-    line: RegExp,
-    entries: readonly string[] = PROCESSES,
-  ): Promise<void> {
-    const lines = await Promise.all(entries.map((entry) => endOf(entry, settings)));
-    for (const [index, told] of lines.entries()) expect(told, entries[index]).toMatch(line);
+  async function endsOf(settings: Readonly<Record<string, string>>): Promise<string[]> {
+    return Promise.all(PROCESSES.map((entry) => endOf(entry, settings)));
   }
 
   async function start(entry: string, settings: Readonly<Record<string, string>>) {
     const operationsPort = await freePort();
-    const inherited = Object.entries(process.env).filter(([name]) => !CA_SETTINGS.includes(name));
+    const inherited = Object.entries(process.env).filter(([name]) => !CA_SETTINGS.has(name));
     const child = spawn(process.execPath, ['--import', 'tsx', entry], {
       cwd: PROJECT,
       env: {

@@ -16,6 +16,8 @@ const environment = z
     COMPOSE_FILE_PATH: z.string(),
     COMPOSE_ENV_FILE: z.string(),
     COMPOSE_PROJECT_NAME: z.string(),
+    /** How many orders wait for their payment when memory is measured; as many as the worker keeps take a minute. */
+    WAITING_ORDERS: z.coerce.number().default(0),
   })
   .parse(processEnvironment());
 
@@ -254,12 +256,12 @@ async function killPostgres() {
 
 /** `docker-compose up` of another image while orders come in and are paid. */
 async function rollOut() {
-  let stopped = false;
+  const end = new AbortController();
   const keys: string[] = [];
   const orders: string[] = [];
   const attempts = { creates: 0, refused: 0 };
   const traffic = async (): Promise<void> => {
-    while (!stopped && keys.length < 150) {
+    while (!end.signal.aborted && keys.length < 150) {
       const key = `rollout-${keys.length}`;
       keys.push(key);
       // A client that gets no answer sends the same key again.
@@ -278,7 +280,7 @@ async function rollOut() {
   };
   const payments = async (): Promise<void> => {
     const paid = new Set<string>();
-    while (!stopped || paid.size < orders.length) {
+    while (!end.signal.aborted || paid.size < orders.length) {
       for (const orderId of orders.filter((id) => !paid.has(id))) {
         const ok = await pay(orderId, 5_000).then(
           () => true,
@@ -301,7 +303,7 @@ async function rollOut() {
     WORKERS.map(idOf).every((id, index) => id !== before[index]),
     'a worker is still the first version',
   );
-  stopped = true;
+  end.abort();
   await both;
   for (const orderId of orders) await untilStatus(orderId, 'FINISHED', 60_000);
   expect(new Set(orders).size === keys.length, `${keys.length} creates made ${new Set(orders).size} orders`);
@@ -313,6 +315,9 @@ async function rollOut() {
 }
 
 async function memory() {
+  for (let made = 0; made < environment.WAITING_ORDERS; made += 10) {
+    await Promise.all(Array.from({ length: 10 }, () => create()));
+  }
   const figures = PRODUCT.map((service) => {
     const [used = '', limit = ''] = docker('stats', '--no-stream', '--format', '{{.MemUsage}}', idOf(service)).split(
       ' / ',
