@@ -35,7 +35,8 @@ const folder = mkdtempSync(join(tmpdir(), 'order-backend-tls-'));
 const started: ChildProcess[] = [];
 const cleanUps: (() => unknown)[] = [];
 
-describe.skipIf(missing.length > 0)(`Temporal with TLS and API keys${reason}`, () => {
+// Three processes start at once in each test.
+describe.skipIf(missing.length > 0)(`Temporal with TLS and API keys${reason}`, { timeout: 90_000 }, () => {
   let ca: ReturnType<typeof certificateAuthority>;
   let issuer: Awaited<ReturnType<typeof apiKeyIssuer>>;
   let address: string;
