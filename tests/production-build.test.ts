@@ -21,7 +21,7 @@ let product: BuiltProduct;
 describe.skipIf(process.platform !== 'linux')('the production build', () => {
   beforeAll(async () => {
     product = await buildProduct();
-  }, 300_000);
+  }, 600_000);
 
   afterAll(async () => {
     product?.remove();
