@@ -51,7 +51,7 @@ export async function installTemporalRuntime(logger: Logger): Promise<TemporalRu
 /**
  * Connects workers to Temporal, and waits where Temporal is not there yet: the SDK does not retry a first connection.
  *
- * @throws TemporalRefusedError where the credentials are wrong; the signal's reason where it is aborted
+ * @throws TemporalRefusedError if the credentials or the certificates are wrong; the signal's reason if it is aborted
  */
 export async function connectTemporalNative(
   config: Pick<Config, 'temporal'>,

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Connection, isGrpcServiceError, ServiceError } from '@temporalio/client';
 import type { Config } from './config.ts';
 import type { Logger } from './logger.ts';
+import { tlsProblem } from './temporal-tls.ts';
 
 /** Of `@grpc/grpc-js`'s status codes, which the SDK's errors carry, those that are asked about here. */
 const grpcStatus = { ALREADY_EXISTS: 6, PERMISSION_DENIED: 7, UNIMPLEMENTED: 12, UNAUTHENTICATED: 16 };
@@ -21,7 +22,7 @@ export type ConnectOptions = {
   readonly signal?: AbortSignal;
 };
 
-/** Temporal refuses this process: its address, namespace, key or certificates are wrong, and waiting mends nothing. */
+/** This process and Temporal refuse each other: an address, namespace, key or certificate is wrong, and waiting won't fix it. */
 export class TemporalRefusedError extends Error {
   override readonly name = 'TemporalRefusedError';
 }
@@ -29,7 +30,7 @@ export class TemporalRefusedError extends Error {
 /**
  * Connects a client to Temporal, and waits where Temporal is not there yet.
  *
- * @throws TemporalRefusedError where the credentials are wrong; the signal's reason where it is aborted
+ * @throws TemporalRefusedError if the credentials or the certificates are wrong; the signal's reason if it is aborted
  */
 export async function connectTemporal(config: TemporalConfig, options: ConnectOptions): Promise<Connection> {
   const { apiKey, tls, metadata, address } = config.temporal.connection;
@@ -72,6 +73,14 @@ export async function untilConnected<T>(
           { cause: error },
         );
       }
+      const tls = await tlsProblem(error, config.temporal.connection);
+      if (tls !== undefined) {
+        throw new TemporalRefusedError(
+          `${where} can't be reached by TLS: ${tls}. Check TEMPORAL_ADDRESS and the TEMPORAL_TLS_… settings; ` +
+            'TEMPORAL_TLS_SERVER_CA_CERT_PATH or SSL_CERT_FILE names the CA certificates to trust.',
+          { cause: error },
+        );
+      }
       if (Date.now() >= remindAt) {
         logger.warn({ problem }, `${where} does not answer; trying again until it does`);
         remindAt = Date.now() + REMINDER_INTERVAL_MS;
@@ -104,10 +113,11 @@ export function hasGrpcStatus(error: unknown, ...names: readonly (keyof typeof g
 }
 
 function isRefused(error: unknown): boolean {
-  // A worker's connection loses the status code and keeps its name in the message.
+  // A worker's connection loses the status code, and keeps its name or its description in the message.
   const message = error instanceof Error ? error.message : '';
   return (
-    hasGrpcStatus(error, 'UNAUTHENTICATED', 'PERMISSION_DENIED') || /Unauthenticated|PermissionDenied/.test(message)
+    hasGrpcStatus(error, 'UNAUTHENTICATED', 'PERMISSION_DENIED') ||
+    /Unauthenticated|PermissionDenied|valid authentication credentials|not have permission/.test(message)
   );
 }
 

@@ -17,10 +17,10 @@ export type ProductProcess = {
   readonly exited: Promise<Exit>;
 };
 
-/** The product as the image has it: built, with the production dependencies alone, in a folder of its own. */
+/** The product as the image has it: built, with what it can load of its packages, in a folder of its own. */
 export type BuiltProduct = {
   readonly folder: string;
-  /** Runs `node dist/<entry>` with this environment and nothing else of ours. */
+  /** Runs `node dist/<entry>` with this environment and nothing else of ours; the sandbox from its own image. */
   readonly start: (
     entry: string,
     environment: Readonly<Record<string, string>>,
@@ -31,34 +31,45 @@ export type BuiltProduct = {
   readonly remove: () => void;
 };
 
-/** Builds elsewhere what the Dockerfile copies from this working tree, and installs as it does. */
+/** Builds elsewhere what the Dockerfile copies from this working tree, installs as it does, and picks the same files. */
 export async function buildProduct(): Promise<BuiltProduct> {
   const work = mkdtempSync(join(tmpdir(), 'order-backend-build-'));
   const sources = join(work, 'sources');
-  const folder = join(work, 'app');
+  const product = join(work, 'product');
   for (const { from, to } of copiedIntoImage()) {
     cpSync(join(PROJECT, from), join(sources, to.endsWith('/') ? join(to, basename(from)) : to), { recursive: true });
   }
   symlinkSync(join(PROJECT, 'node_modules'), join(sources, 'node_modules'));
-  mkdirSync(folder);
-  for (const name of ['package.json', 'package-lock.json', '.npmrc']) cpSync(join(sources, name), join(folder, name));
+  mkdirSync(product);
+  for (const name of ['package.json', 'package-lock.json', '.npmrc']) cpSync(join(sources, name), join(product, name));
 
-  await run('npm', ['run', 'build'], { cwd: sources }).catch((error: Error & { stdout?: string }) => {
-    throw new Error(`${error.message}\n${error.stdout}`, { cause: error });
-  });
-  cpSync(join(sources, 'dist'), join(folder, 'dist'), { recursive: true });
-  rmSync(sources, { recursive: true });
+  const inSources = async (command: string, args: readonly string[]): Promise<void> => {
+    await run(command, args, { cwd: sources }).catch((error: Error & { stdout?: string }) => {
+      throw new Error(`${error.message}\n${error.stdout}`, { cause: error });
+    });
+  };
+  await inSources('npm', ['run', 'build']);
+  cpSync(join(sources, 'dist'), join(product, 'dist'), { recursive: true });
   // The second stage, which installs the packages.
   for (const command of instructions(2, 'RUN')) {
     await run('/bin/sh', ['-euc', command], {
-      cwd: folder,
+      cwd: product,
       env: { ...process.env, npm_config_prefer_offline: 'true' },
     });
   }
+  await inSources(process.execPath, ['--import', 'tsx', 'dev/scripts/image-files.ts', product, work]);
+  rmSync(sources, { recursive: true });
+  rmSync(product, { recursive: true });
 
+  // The two images: the product's, and the sandbox's, which is the same with some files more.
+  const folder = join(work, 'app');
+  const sandbox = join(work, 'sandbox');
+  cpSync(folder, sandbox, { recursive: true });
+  cpSync(join(work, 'stripe-sandbox'), sandbox, { recursive: true });
   return {
     folder,
-    start: (entry, environment, args = []) => startProcess(folder, [join('dist', entry), ...args], environment),
+    start: (entry, environment, args = []) =>
+      startProcess(entry.startsWith('dev/') ? sandbox : folder, [join('dist', entry), ...args], environment),
     files: () =>
       readdirSync(folder, { recursive: true, encoding: 'utf8' })
         .filter((name) => !name.startsWith('node_modules'))

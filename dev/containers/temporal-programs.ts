@@ -1,0 +1,3 @@
+import { temporalPrograms } from '../stack/temporal-programs.ts';
+
+console.log(await temporalPrograms());
