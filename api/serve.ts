@@ -28,6 +28,8 @@ type Service = {
   readonly portSetting: string;
   /** Where health checks and metrics listen unless a setting says otherwise. */
   readonly operationsPort: number;
+  /** Throws a ConfigError if the service must not run with these settings. */
+  readonly check?: (config: Config) => void;
   readonly create: (parts: Parts) => Promise<FastifyInstance>;
 };
 
@@ -48,6 +50,7 @@ export async function serve(service: Service): Promise<void> {
 }
 
 async function start(service: Service, config: Config): Promise<void> {
+  service.check?.(config);
   const logger = createLogger(config, service.name);
   const telemetry = startTelemetry({ serviceName: service.name, config, logger });
   const stopped = new AbortController();
