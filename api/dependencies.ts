@@ -5,6 +5,7 @@ import { isOrderId } from '../domain/order-id.ts';
 import type { OrderRecord } from '../database/orders.ts';
 import { noSuchOrder } from './errors.ts';
 import type { OrderWorkflowClient } from './order-workflow-client.ts';
+import type { OrderLinks } from './sign-in/order-links.ts';
 
 /** What the routes of the orders API work with. */
 export type Dependencies = {
@@ -12,6 +13,10 @@ export type Dependencies = {
   readonly publicUrl: string;
   /** What the shop has decided on; new orders take it along. */
   readonly policy: OrderPolicy;
+  /** Signs the links to payment pages, which then open with a token alone. */
+  readonly orderLinks?: OrderLinks | undefined;
+  /** Keys the ids of orders that come with an idempotency key. */
+  readonly orderIdSecret?: string | undefined;
   readonly findOrder: (orderId: string) => Promise<OrderRecord | undefined>;
   readonly orderWorkflow: OrderWorkflowClient;
   readonly metrics: Metrics;
@@ -44,8 +49,17 @@ export async function readAnyOrder({ findOrder }: Pick<Dependencies, 'findOrder'
   return order;
 }
 
-/** The address of an order's payment page, or of a page beside it. */
-export function paymentPageUrl(publicUrl: string, order: { customerId: string; orderId: string }, path = '/payment') {
+/**
+ * The address of an order's payment page, or of a page beside it.
+ *
+ * @param order with the token that opens the page, if links are signed
+ */
+export function paymentPageUrl(
+  publicUrl: string,
+  order: { customerId: string; orderId: string; token?: string | undefined },
+  path = '/payment',
+) {
   const query = `customer-id=${encodeURIComponent(order.customerId)}&order-id=${encodeURIComponent(order.orderId)}`;
-  return `${publicUrl}${path}?${query}`;
+  const token = order.token === undefined ? '' : `&token=${encodeURIComponent(order.token)}`;
+  return `${publicUrl}${path}?${query}${token}`;
 }

@@ -50,7 +50,7 @@ export function createOrderRoute(dependencies: Dependencies): FastifyPluginAsync
         }
         const lines = mergeLines(request.body.items.map(({ itemID, quantity }) => ({ itemId: itemID, quantity })));
         const key = request.headers['idempotency-key'];
-        const orderId = key === undefined ? randomOrderId() : orderIdOfKey(customerId, key);
+        const orderId = key === undefined ? randomOrderId() : orderIdOfKey(customerId, key, dependencies.orderIdSecret);
         annotateSpan({ 'order.id': orderId, 'customer.id': customerId });
         return reported(dependencies, {
           orderId,
@@ -140,13 +140,19 @@ function unanswered(orderId: string, cause: unknown, keyed = true): ApiError {
   });
 }
 
-function answer({ publicUrl }: Dependencies, input: OrderLifecycleInput, made: MadeOrder): Envelope<CreatedOrder> {
+async function answer(
+  { publicUrl, orderLinks }: Dependencies,
+  input: OrderLifecycleInput,
+  made: MadeOrder,
+): Promise<Envelope<CreatedOrder>> {
   refuseOtherRequest(input, made);
+  const { customerId, orderId } = input;
+  const token = await orderLinks?.sign(orderId);
   return success(
     {
-      customer_id: input.customerId,
-      order_id: input.orderId,
-      redirect_url: paymentPageUrl(publicUrl, input),
+      customer_id: customerId,
+      order_id: orderId,
+      redirect_url: paymentPageUrl(publicUrl, { customerId, orderId, token }),
     },
     made.traceId,
   );

@@ -12,7 +12,8 @@ async function start(answers: FakeAnswers) {
     checks: {},
     requestsPerMinute: 1000,
     trustedProxies: [],
-    operator: { token: TOKEN, findOrderIdBy: async () => undefined },
+    operatorToken: TOKEN,
+    operator: { findOrderIdBy: async () => undefined },
   });
   onTestFinished(() => app.close());
   const post = async (step: string, payload?: unknown, { token = TOKEN, id = orderId } = {}) => {
