@@ -1,4 +1,5 @@
 import type { OrderPolicy } from '../contracts/messages.ts';
+import type { LimitsConfig } from '../platform/limits-config.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { Metrics } from '../platform/metrics.ts';
 import { isOrderId } from '../domain/order-id.ts';
@@ -15,7 +16,9 @@ export type Dependencies = {
   readonly policy: OrderPolicy;
   /** Signs the links to payment pages, which then open with a token alone. */
   readonly orderLinks?: OrderLinks | undefined;
-  /** Keys the ids of orders that come with an idempotency key. */
+  /** How much may be unpaid at once; new orders take it along. */
+  readonly limits?: LimitsConfig | undefined;
+  /** Keys the ids of orders that come with an idempotency key, and the hashes of client addresses. */
   readonly orderIdSecret?: string | undefined;
   readonly findOrder: (orderId: string) => Promise<OrderRecord | undefined>;
   readonly orderWorkflow: OrderWorkflowClient;

@@ -106,6 +106,8 @@ export function refusalError(refusal: Exclude<Refusal, { reason: 'orderExists' }
         ],
         traceId,
       );
+    case 'tooManyOrders':
+      return new ApiError('tooManyOrders', describeTooMany(refusal), { data: tooManyData(refusal), traceId });
     case 'tooLate':
       return new ApiError(
         'unavailable',
@@ -115,6 +117,29 @@ export function refusalError(refusal: Exclude<Refusal, { reason: 'orderExists' }
     default:
       return unreachable(refusal);
   }
+}
+
+type TooManyOrders = Extract<Refusal, { reason: 'tooManyOrders' }>;
+
+function describeTooMany({ of, limit: { maxOrders, maxPieces }, open, wantedPieces, orderIds }: TooManyOrders): string {
+  const whose = of === 'customer' ? 'of this customer' : 'from this address';
+  const problem =
+    maxOrders !== undefined && open.orders >= maxOrders
+      ? `${open.orders} orders ${whose} are unpaid, and ${maxOrders} may be`
+      : `the unpaid orders ${whose} hold ${open.pieces} pieces, and with these ${wantedPieces} it would be more than the ${maxPieces} allowed`;
+  const fix =
+    orderIds.length > 0 ? 'Pay or cancel one of them' : 'Try again once some are paid, cancelled or have ended';
+  return `Too many unpaid orders: ${problem}. ${fix}, and send the request with a new Idempotency-Key if you use one`;
+}
+
+function tooManyData({ of, limit, open, wantedPieces, orderIds }: TooManyOrders): ErrorData {
+  return {
+    of,
+    limit: { orders: limit.maxOrders ?? null, pieces: limit.maxPieces ?? null },
+    open,
+    wanted_pieces: wantedPieces,
+    order_ids: orderIds,
+  };
 }
 
 /**

@@ -39,6 +39,7 @@ type Options = {
       | 'signIn'
       | 'orderLinks'
       | 'orderIdSecret'
+      | 'limits'
     >;
   readonly client: Client;
   readonly database: Database;
@@ -64,6 +65,8 @@ export async function createOrdersApi({
     operatorToken: config.operatorToken,
     orderLinks: config.orderLinks && createOrderLinks(config.orderLinks),
     orderIdSecret: config.orderIdSecret,
+    // Who signs in is counted by name: a shop's server orders for all customers from one address.
+    limits: config.limits && { ...config.limits, ...(config.signIn !== undefined && { address: undefined }) },
     ...((config.operatorToken !== undefined || config.signIn !== undefined) && {
       operator: {
         findOrderIdBy: (lookup: OrderLookup, value: string) => findOrderIdBy(database, lookup, value),

@@ -1,8 +1,6 @@
+import type { OpenLimit } from '../contracts/messages.ts';
 import { ConfigError } from './config-error.ts';
 import type { Environment } from './environment.ts';
-
-/** How much may be open and unpaid at once; what is left out has no limit. */
-export type OpenLimit = { readonly maxOrders?: number; readonly maxPieces?: number };
 
 export type LimitsConfig = {
   /** For each customer. */
