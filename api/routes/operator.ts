@@ -10,6 +10,7 @@ import {
 } from '../schemas.ts';
 import { isOrderId } from '../../domain/order-id.ts';
 import type { OrderLookup, OrderRecord } from '../../database/orders.ts';
+import { operatorOf } from '../actor.ts';
 import { cancelOrder } from '../cancel-order.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { success } from '../envelope.ts';
@@ -69,7 +70,8 @@ export function operatorRoutes(dependencies: Dependencies, { findOrderIdBy }: Op
       },
       handler: async (request, reply) => {
         const { reason } = request.body;
-        const { order, ended } = await cancelOrder(dependencies, request.params.orderID, { by: 'operator', reason });
+        const actor = { by: 'operator', reason, operator: operatorOf(request) } as const;
+        const { order, ended } = await cancelOrder(dependencies, request.params.orderID, actor);
         const view = toOperatorView(order);
         return ended
           ? reply.code(200).send(success(view, order.traceId))
@@ -96,7 +98,10 @@ export function operatorRoutes(dependencies: Dependencies, { findOrderIdBy }: Op
         },
       },
       handler: async (request, reply) => {
-        const { order, outcome } = await refundOrder(dependencies, request.params.orderID, request.body);
+        const { order, outcome } = await refundOrder(dependencies, request.params.orderID, {
+          ...request.body,
+          operator: operatorOf(request),
+        });
         const view = toOperatorView(order);
         return outcome === 'underWay'
           ? reply.code(202).send(success(view, order.traceId, 'the order is being refunded'))
@@ -122,7 +127,7 @@ export function operatorRoutes(dependencies: Dependencies, { findOrderIdBy }: Op
         },
       },
       handler: async (request, reply) => {
-        const order = await releaseOrder(dependencies, request.params.orderID);
+        const order = await releaseOrder(dependencies, request.params.orderID, operatorOf(request));
         return reply.code(200).send(success(toOperatorView(order), order.traceId, 'the order is released'));
       },
     });
@@ -142,6 +147,13 @@ async function resolve(
 function toOperatorView(order: OrderRecord): z.output<typeof operatorOrderSchema> {
   return {
     ...toOrderView(order, order.timeline),
+    timeline: order.timeline.map(({ at, status, event, detail, data }) => ({
+      at: at.toISOString(),
+      status,
+      event,
+      detail,
+      by: data.by ?? null,
+    })),
     kept_amount_minor: order.keptAmountMinor,
     checkout_session_id: order.checkoutSessionId,
     payment_intent_id: order.paymentIntentId,
