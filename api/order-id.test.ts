@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
 import { orderIdOfKey, randomOrderId, requestHash } from './order-id.ts';
 
 describe('order ids', () => {
@@ -23,6 +23,19 @@ describe('order ids', () => {
       ['a', 'b:c'],
     ] as const;
     expect(new Set(pairs.map(([customer, key]) => orderIdOfKey(customer, key))).size).toBe(pairs.length);
+  });
+});
+
+describe('order ids with a secret', () => {
+  const SECRET = 'order-id-secret-of-32-characters-or-more';
+
+  test('are the same each time, and not those that anybody can work out', () => {
+    const id = orderIdOfKey('customer', 'key', SECRET);
+    expect(id).toMatch(/^[0-9a-f]{24}$/);
+    expect(orderIdOfKey('customer', 'key', SECRET)).toBe(id);
+    expect(orderIdOfKey('customer', 'key')).not.toBe(id);
+    expect(orderIdOfKey('customer', 'key', `${SECRET}-2`)).not.toBe(id);
+    expect(orderIdOfKey('customer', 'key-2', SECRET)).not.toBe(id);
   });
 });
 

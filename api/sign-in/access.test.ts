@@ -336,6 +336,38 @@ test('the page asks with its token, and cancels with it', async () => {
   expect(fakes.asked).toMatchObject([{ cancel: annsOrder.orderId }]);
 });
 
+describe('behind a gateway that signs customers in', () => {
+  const ofGateway = () =>
+    createOrdersApp({
+      ...fakeDependencies({ orders: [annsOrder] }).dependencies,
+      orderLinks: links,
+      checks: {},
+      requestsPerMinute: 1000,
+      trustedProxies: [],
+    });
+  const orderUrl = `/api/customer/${ANN}/orders/${annsOrder.orderId}`;
+
+  test('requests without a token are believed, and a token that is there is checked', async () => {
+    const gateway = await ofGateway();
+    const statusOf = async (url: string) => (await gateway.inject(url)).statusCode;
+    expect(await statusOf(orderUrl)).toBe(200);
+    expect(await statusOf(`${orderUrl}?token=${linkTokens.ann}`)).toBe(200);
+    expect(await statusOf(`${orderUrl}?token=${linkTokens.bob}`)).toBe(404);
+    for (const token of [linkTokens.ended, linkTokens.forged, '', 'x', 'a&token=b']) {
+      expect(await statusOf(`${orderUrl}?token=${token}`), token).toBe(401);
+    }
+    await gateway.close();
+  });
+
+  test('pages open with their token alone', async () => {
+    const gateway = await ofGateway();
+    const page = `/payment?customer-id=${ANN}&order-id=${annsOrder.orderId}`;
+    expect((await gateway.inject(page)).statusCode).toBe(404);
+    expect((await gateway.inject(`${page}&token=${linkTokens.ann}`)).statusCode).toBe(200);
+    await gateway.close();
+  });
+});
+
 test('what an operator does is asked for in their name', async () => {
   const release = ofOperators.find(({ path }) => path.endsWith('/release'));
   fakes.orders.set(annsOrder.orderId, { ...annsOrder, status: 'PAID' });
