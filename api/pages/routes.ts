@@ -47,6 +47,7 @@ const contentSecurityPolicy = {
 /** The pages that customers see. What goes wrong on them is told on a page too. */
 export function paymentPages(dependencies: Dependencies): FastifyPluginAsyncZod {
   const { publicUrl, orderWorkflow, findOrder, orderLinks, logger } = dependencies;
+  const security = orderLinks === undefined ? {} : { security: [{ orderLink: [] }] };
   return async (app) => {
     app.setErrorHandler((error, request, reply) => {
       const apiError = toApiError(error);
@@ -66,6 +67,7 @@ export function paymentPages(dependencies: Dependencies): FastifyPluginAsyncZod 
         operationId: 'paymentPage',
         summary: 'The payment page of an order',
         tags: ['Pages'],
+        ...security,
         querystring: pageQuery,
         response: {
           200: { description: 'The page.', content: htmlPage },
@@ -116,6 +118,7 @@ export function paymentPages(dependencies: Dependencies): FastifyPluginAsyncZod 
         summary: 'Where Stripe sends the customer after a payment',
         description: 'Leads on to the payment page. Nothing is believed of the address: the order asks Stripe itself.',
         tags: ['Pages'],
+        ...security,
         querystring: linkQuery,
         response: {
           303: z.undefined().describe('To the payment page.'),
@@ -138,6 +141,7 @@ export function paymentPages(dependencies: Dependencies): FastifyPluginAsyncZod 
         operationId: 'cancelFromPage',
         summary: 'The cancel button of the payment page',
         tags: ['Pages'],
+        ...security,
         querystring: linkQuery,
         response: {
           303: z.undefined().describe('Back to the payment page.'),
