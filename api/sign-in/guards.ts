@@ -136,7 +136,7 @@ function bearerToken({ headers }: FastifyRequest): string | undefined {
 }
 
 /** The token in the address; one that is given twice, or is empty, is none that could be right. */
-export function tokenOfLink({ query }: FastifyRequest): string | undefined {
+function tokenOfLink({ query }: FastifyRequest): string | undefined {
   const { token } = query as { readonly token?: unknown };
   if (token === undefined) return undefined;
   return typeof token === 'string' ? token : '';
