@@ -5,7 +5,7 @@ import { fakeDependencies, type FakeAnswers, orderRecord, timelineEntry } from '
 
 const { orderId, customerId } = orderRecord();
 const CUSTOMER = { by: 'customer', customerId } as const;
-const OPERATOR = { by: 'operator', reason: 'We are closed.' } as const;
+const OPERATOR = { by: 'operator', reason: 'We are closed.', operator: 'kim' } as const;
 
 /** @param after how the order stands once its workflow was asked */
 function start(before: OrderRecord, cancel: FakeAnswers['cancel'], after = before) {
@@ -29,7 +29,7 @@ function finished(status: 'FINISHED' | 'REFUNDED') {
 
 test.each([
   [CUSTOMER, { by: 'customer', reason: 'You cancelled this order.' }],
-  [OPERATOR, { by: 'operator', reason: 'We are closed.' }],
+  [OPERATOR, { by: 'operator', reason: 'We are closed.', operator: 'kim' }],
 ])('the timeline tells who cancelled, in words for the customer: %j', async (actor, request) => {
   const { dependencies, asked } = start(
     waiting,

@@ -7,7 +7,7 @@ import { ApiError } from './errors.ts';
 /** Who wants an order to end: its customer, who can only reach their own, or somebody of the shop, who says why. */
 export type CancelActor =
   | { readonly by: 'customer'; readonly customerId: string }
-  | { readonly by: 'operator'; readonly reason: string };
+  | { readonly by: 'operator'; readonly reason: string; readonly operator: string };
 
 /** The order as it stands now; `ended` is false while it is being cancelled and ends by itself. */
 export type CancelledOrder = { readonly order: OrderRecord; readonly ended: boolean };
@@ -31,7 +31,7 @@ export async function cancelOrder(
   if (isTerminal(before.status)) return endedWithoutGoods(before);
 
   const asked = await dependencies.orderWorkflow.cancel(orderId, requestOf(actor));
-  dependencies.logger.info({ orderId, by: actor.by, outcome: asked.outcome }, 'Cancel answered');
+  dependencies.logger.info({ orderId, ...byOf(actor), outcome: asked.outcome }, 'Cancel answered');
   // The row is written before the workflow answers or ends, so it has the last word.
   const after = await read();
   if (asked.outcome === 'underWay') return { order: after, ended: false };
@@ -43,10 +43,14 @@ export async function cancelOrder(
   });
 }
 
+function byOf(actor: CancelActor) {
+  return actor.by === 'customer' ? { by: actor.by } : { by: actor.by, operator: actor.operator };
+}
+
 function requestOf(actor: CancelActor): CancelRequest {
   return actor.by === 'customer'
     ? { by: 'customer', reason: 'You cancelled this order.' }
-    : { by: 'operator', reason: actor.reason };
+    : { by: 'operator', reason: actor.reason, operator: actor.operator };
 }
 
 /**

@@ -1,10 +1,12 @@
 import type { OrderPolicy } from '../contracts/messages.ts';
+import type { LimitsConfig } from '../platform/limits-config.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { Metrics } from '../platform/metrics.ts';
 import { isOrderId } from '../domain/order-id.ts';
 import type { OrderRecord } from '../database/orders.ts';
 import { noSuchOrder } from './errors.ts';
 import type { OrderWorkflowClient } from './order-workflow-client.ts';
+import type { OrderLinks } from './sign-in/order-links.ts';
 
 /** What the routes of the orders API work with. */
 export type Dependencies = {
@@ -12,6 +14,12 @@ export type Dependencies = {
   readonly publicUrl: string;
   /** What the shop has decided on; new orders take it along. */
   readonly policy: OrderPolicy;
+  /** Signs the links to payment pages, which then open with a token alone. */
+  readonly orderLinks?: OrderLinks | undefined;
+  /** How much may be unpaid at once; new orders take it along. */
+  readonly limits?: LimitsConfig | undefined;
+  /** Keys the ids of orders that come with an idempotency key, and the hashes of client addresses. */
+  readonly orderIdSecret?: string | undefined;
   readonly findOrder: (orderId: string) => Promise<OrderRecord | undefined>;
   readonly orderWorkflow: OrderWorkflowClient;
   readonly metrics: Metrics;
@@ -44,8 +52,17 @@ export async function readAnyOrder({ findOrder }: Pick<Dependencies, 'findOrder'
   return order;
 }
 
-/** The address of an order's payment page, or of a page beside it. */
-export function paymentPageUrl(publicUrl: string, order: { customerId: string; orderId: string }, path = '/payment') {
+/**
+ * The address of an order's payment page, or of a page beside it.
+ *
+ * @param order with the token that opens the page, if links are signed
+ */
+export function paymentPageUrl(
+  publicUrl: string,
+  order: { customerId: string; orderId: string; token?: string | undefined },
+  path = '/payment',
+) {
   const query = `customer-id=${encodeURIComponent(order.customerId)}&order-id=${encodeURIComponent(order.orderId)}`;
-  return `${publicUrl}${path}?${query}`;
+  const token = order.token === undefined ? '' : `&token=${encodeURIComponent(order.token)}`;
+  return `${publicUrl}${path}?${query}${token}`;
 }

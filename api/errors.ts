@@ -12,10 +12,12 @@ const errorKinds = {
   notJson: { errorCode: 1002, statusCode: 415 },
   noSuchRoute: { errorCode: 1003, statusCode: 404 },
   notSignedIn: { errorCode: 1004, statusCode: 401 },
+  notAllowed: { errorCode: 1005, statusCode: 403 },
   tooManyRequests: { errorCode: 1006, statusCode: 429 },
   noSuchOrder: { errorCode: 2000, statusCode: 404 },
   notCancellable: { errorCode: 2001, statusCode: 409 },
   keyReused: { errorCode: 2002, statusCode: 422 },
+  tooManyOrders: { errorCode: 2003, statusCode: 429 },
   notRefundable: { errorCode: 2004, statusCode: 409 },
   notReleasable: { errorCode: 2005, statusCode: 409 },
   outOfStock: { errorCode: 3000, statusCode: 409 },
@@ -104,6 +106,8 @@ export function refusalError(refusal: Exclude<Refusal, { reason: 'orderExists' }
         ],
         traceId,
       );
+    case 'tooManyOrders':
+      return new ApiError('tooManyOrders', describeTooMany(refusal), { data: tooManyData(refusal), traceId });
     case 'tooLate':
       return new ApiError(
         'unavailable',
@@ -113,6 +117,29 @@ export function refusalError(refusal: Exclude<Refusal, { reason: 'orderExists' }
     default:
       return unreachable(refusal);
   }
+}
+
+type TooManyOrders = Extract<Refusal, { reason: 'tooManyOrders' }>;
+
+function describeTooMany({ of, limit: { maxOrders, maxPieces }, open, wantedPieces, orderIds }: TooManyOrders): string {
+  const whose = of === 'customer' ? 'of this customer' : 'from this address';
+  const problem =
+    maxOrders !== undefined && open.orders >= maxOrders
+      ? `${open.orders} orders ${whose} are unpaid, and ${maxOrders} may be`
+      : `the unpaid orders ${whose} hold ${open.pieces} pieces, and with these ${wantedPieces} it would be more than the ${maxPieces} allowed`;
+  const fix =
+    orderIds.length > 0 ? 'Pay or cancel one of them' : 'Try again once some are paid, cancelled or have ended';
+  return `Too many unpaid orders: ${problem}. ${fix}, and send the request with a new Idempotency-Key if you use one`;
+}
+
+function tooManyData({ of, limit, open, wantedPieces, orderIds }: TooManyOrders): ErrorData {
+  return {
+    of,
+    limit: { orders: limit.maxOrders ?? null, pieces: limit.maxPieces ?? null },
+    open,
+    wanted_pieces: wantedPieces,
+    order_ids: orderIds,
+  };
 }
 
 /**

@@ -26,6 +26,19 @@ describe('order ids', () => {
   });
 });
 
+describe('order ids with a secret', () => {
+  const SECRET = 'order-id-secret-of-32-characters-or-more';
+
+  test('are the same each time, and not those that anybody can work out', () => {
+    const id = orderIdOfKey('customer', 'key', SECRET);
+    expect(id).toMatch(/^[0-9a-f]{24}$/);
+    expect(orderIdOfKey('customer', 'key', SECRET)).toBe(id);
+    expect(orderIdOfKey('customer', 'key')).not.toBe(id);
+    expect(orderIdOfKey('customer', 'key', `${SECRET}-2`)).not.toBe(id);
+    expect(orderIdOfKey('customer', 'key-2', SECRET)).not.toBe(id);
+  });
+});
+
 describe('the hash of a request', () => {
   const pencil = { itemId: 'pencil', quantity: 2 };
   const book = { itemId: 'book', quantity: 1 };

@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash, createHmac, randomBytes } from 'node:crypto';
 import type { RequestedLine } from '../domain/order-lines.ts';
 
 const ORDER_ID_BYTES = 12;
@@ -9,12 +9,20 @@ export function randomOrderId(): string {
 }
 
 /**
- * Gives the id of the order that a customer's idempotency key stands for, the same each time: 24 hexadecimal digits.
+ * Returns the id of the order that a customer's idempotency key stands for, the same each time: 24 hexadecimal digits.
  * Two customers who use the same key have different orders.
+ *
+ * @param secret without it, whoever guesses a key knows the id
  */
-export function orderIdOfKey(customerId: string, idempotencyKey: string): string {
+export function orderIdOfKey(customerId: string, idempotencyKey: string, secret?: string): string {
   // JSON keeps the two apart: no customer and key can be read as another customer and key.
-  return sha256(['order-id', customerId, idempotencyKey]).slice(0, ORDER_ID_BYTES * 2);
+  const key = ['order-id', customerId, idempotencyKey];
+  return (secret === undefined ? sha256(key) : keyedHash(key, secret)).slice(0, ORDER_ID_BYTES * 2);
+}
+
+/** Returns the HMAC of a value, in hexadecimal digits: what it is of can't be found out by trying. */
+export function keyedHash(value: unknown, secret: string): string {
+  return createHmac('sha256', secret).update(JSON.stringify(value)).digest('hex');
 }
 
 /**

@@ -138,8 +138,10 @@ describe('refund', () => {
 describe('release', () => {
   test('asks the workflow each time anew', async () => {
     const { orderWorkflow, calls } = start(updateThat(() => undefined));
-    expect(await orderWorkflow.release(orderId)).toEqual({ outcome: 'ended', result: undefined });
-    expect(calls).toEqual([{ call: 'startUpdate', args: [orderId, 'release', { waitForStage: 'ACCEPTED' }] }]);
+    expect(await orderWorkflow.release(orderId, { operator: 'kim' })).toEqual({ outcome: 'ended', result: undefined });
+    expect(calls).toEqual([
+      { call: 'startUpdate', args: [orderId, 'release', { args: [{ operator: 'kim' }], waitForStage: 'ACCEPTED' }] },
+    ]);
   });
 });
 
@@ -148,7 +150,7 @@ describe.each(['cancel', 'release'] as const)('the answer to %s', (name) => {
     const { orderWorkflow } = start(answers);
     return name === 'cancel'
       ? orderWorkflow.cancel(orderId, { by: 'operator', reason: 'Sorry.' })
-      : orderWorkflow.release(orderId);
+      : orderWorkflow.release(orderId, {});
   }
 
   test.each([

@@ -38,7 +38,7 @@ import {
   type TaskQueues,
 } from '../contracts/messages.ts';
 import type { OrderRecord } from '../database/orders.ts';
-import type { CancelRequest, RefundRequest } from '../domain/order-message.ts';
+import type { CancelRequest, RefundRequest, ReleaseRequest } from '../domain/order-message.ts';
 
 /** How long a cancel, refund or release waits for its result before it answers that it is under way. */
 const RESULT_WAIT_MS = 5_000;
@@ -194,11 +194,13 @@ export function createOrderWorkflowClient({ client, taskQueues, createTimeoutMs,
      *
      * @throws WorkflowUpdateRPCTimeoutOrCancelledError if the workflow did not even take the request in time
      */
-    async release(orderId: string): Promise<ReleaseOutcome> {
+    async release(orderId: string, request: ReleaseRequest): Promise<ReleaseOutcome> {
       const deadline = Date.now() + RESULT_WAIT_MS;
       try {
         const update = await client.withDeadline(deadline, () =>
-          client.workflow.getHandle(orderId).startUpdate<void, []>(RELEASE_UPDATE, { waitForStage: 'ACCEPTED' }),
+          client.workflow
+            .getHandle(orderId)
+            .startUpdate<void, [ReleaseRequest]>(RELEASE_UPDATE, { args: [request], waitForStage: 'ACCEPTED' }),
         );
         return await resultOrUnderWay(client.withDeadline(deadline, () => update.result()));
       } catch (error) {

@@ -1,3 +1,4 @@
+import { requireSignIn } from '../platform/sign-in-config.ts';
 import { createOrdersApi } from './orders-api.ts';
 import { serve } from './serve.ts';
 
@@ -6,5 +7,6 @@ await serve({
   port: (config) => config.api.port,
   portSetting: 'API_PORT',
   operationsPort: 8111,
+  check: requireSignIn,
   create: createOrdersApi,
 });

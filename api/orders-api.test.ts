@@ -1,6 +1,8 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { ApiError } from './errors.ts';
+import { createOrdersApp } from './orders-api.ts';
 import { CUSTOMER, startApi } from './testing/api.ts';
-import { orderRecord } from './testing/fakes.ts';
+import { fakeDependencies, orderRecord } from './testing/fakes.ts';
 
 const PENCIL = 'prod_SNjRcpjxpiazxk';
 
@@ -131,6 +133,26 @@ describe('other requests', () => {
     const response = await read('a');
     expect([response.statusCode, response.json<{ errorCode: number }>().errorCode]).toEqual([429, 1006]);
     expect(response.headers['retry-after']).toBeDefined();
+  });
+
+  test('counts guesses at tokens against that limit', async () => {
+    const fakes = fakeDependencies();
+    const api = await createOrdersApp({
+      ...fakes.dependencies,
+      operatorToken: 'operator-token-of-32-characters',
+      operator: { findOrderIdBy: async () => undefined },
+      verifyToken: () => Promise.reject(new ApiError('notSignedIn', 'No')),
+      checks: {},
+      requestsPerMinute: 2,
+      trustedProxies: [],
+    });
+    onTestFinished(() => api.close());
+    for (const url of ['/api/operator/orders', `/api/customer/${CUSTOMER}/orders/a`]) {
+      const headers = { authorization: 'Bearer a-guess' };
+      const statuses = [];
+      for (let guess = 0; guess < 3; guess += 1) statuses.push((await api.inject({ url, headers })).statusCode);
+      expect(statuses.at(-1)).toBe(429);
+    }
   });
 
   test('answers health checks beyond that limit', async () => {

@@ -20,12 +20,27 @@ import { createOrderRoute } from './routes/create-order.ts';
 import { type OperatorOptions, operatorRoutes } from './routes/operator.ts';
 import { readOrderRoute } from './routes/read-order.ts';
 import { paymentPages } from './pages/routes.ts';
+import { addSignIn, securitySchemes } from './sign-in/guards.ts';
+import { createOrderLinks } from './sign-in/order-links.ts';
+import { createTokenVerifier, type TokenVerifier } from './sign-in/tokens.ts';
 
 const BODY_LIMIT_BYTES = 64 * 1024;
 
 type Options = {
   readonly config: PolicyConfig &
-    Pick<Config, 'publicUrl' | 'createTimeoutMs' | 'temporal' | 'trustedProxies' | 'api' | 'operatorToken'>;
+    Pick<
+      Config,
+      | 'publicUrl'
+      | 'createTimeoutMs'
+      | 'temporal'
+      | 'trustedProxies'
+      | 'api'
+      | 'operatorToken'
+      | 'signIn'
+      | 'orderLinks'
+      | 'orderIdSecret'
+      | 'limits'
+    >;
   readonly client: Client;
   readonly database: Database;
   readonly checks: ReadinessChecks;
@@ -46,9 +61,14 @@ export async function createOrdersApi({
     publicUrl: config.publicUrl,
     policy: orderPolicy(config),
     findOrder: (orderId) => findOrder(database, orderId),
-    ...(config.operatorToken !== undefined && {
+    verifyToken: config.signIn && createTokenVerifier({ config: config.signIn, logger }),
+    operatorToken: config.operatorToken,
+    orderLinks: config.orderLinks && createOrderLinks(config.orderLinks),
+    orderIdSecret: config.orderIdSecret,
+    // Who signs in is counted by name: a shop's server orders for all customers from one address.
+    limits: config.limits && { ...config.limits, ...(config.signIn !== undefined && { address: undefined }) },
+    ...((config.operatorToken !== undefined || config.signIn !== undefined) && {
       operator: {
-        token: config.operatorToken,
         findOrderIdBy: (lookup: OrderLookup, value: string) => findOrderIdBy(database, lookup, value),
       },
     }),
@@ -72,6 +92,9 @@ export async function createOrdersApp(
     readonly checks: ReadinessChecks;
     readonly requestsPerMinute: number;
     readonly trustedProxies: readonly string[];
+    /** Checks the tokens of customers and operators; without it customers are believed. */
+    readonly verifyToken?: TokenVerifier | undefined;
+    readonly operatorToken?: string | undefined;
     /** Without it there are no operator routes. */
     readonly operator?: OperatorOptions;
   },
@@ -94,7 +117,7 @@ export async function createOrdersApp(
         { name: 'Operators', description: "What the shop's own people call." },
         { name: 'Pages', description: 'What customers see.' },
       ],
-      components: { securitySchemes: { operatorToken: { type: 'http', scheme: 'bearer' } } },
+      components: { securitySchemes },
     },
     transform: jsonSchemaTransform,
   });
@@ -103,6 +126,7 @@ export async function createOrdersApp(
     staticCSP: "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'",
   });
   takeOnlyJson(app);
+  addSignIn(app, options);
   await app.register(createOrderRoute(options));
   await app.register(readOrderRoute(options));
   await app.register(cancelOrderRoute(options));

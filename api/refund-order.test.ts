@@ -5,7 +5,7 @@ import { refundOrder } from './refund-order.ts';
 import { fakeDependencies, orderRecord } from './testing/fakes.ts';
 
 const { orderId } = orderRecord();
-const REQUEST = { restock: true, reason: 'Sorry.' };
+const REQUEST = { restock: true, reason: 'Sorry.', operator: 'kim' };
 const paid = orderRecord({ status: 'PAID' });
 const finished = orderRecord({ status: 'FINISHED' });
 const refunded = orderRecord({ status: 'REFUNDED' });

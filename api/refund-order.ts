@@ -23,14 +23,14 @@ export async function refundOrder(
     readonly orderWorkflow: Pick<Dependencies['orderWorkflow'], 'refund'>;
   },
   orderId: string,
-  request: RefundRequest,
+  request: RefundRequest & { readonly operator: string },
 ): Promise<RefundedOrder> {
   let order = await readAnyOrder(dependencies, orderId);
   if (order.status === 'REFUNDED') return { order, outcome: 'refundedBefore' };
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
     if (order.status !== 'PAID' && order.status !== 'FINISHED') throw notRefundable(order, `is ${order.status}`);
     const asked = await dependencies.orderWorkflow.refund(order, request);
-    dependencies.logger.info({ orderId, outcome: asked.outcome }, 'Refund answered');
+    dependencies.logger.info({ orderId, operator: request.operator, outcome: asked.outcome }, 'Refund answered');
     order = await readAnyOrder(dependencies, orderId);
     if (asked.outcome === 'underWay') return { order, outcome: 'underWay' };
     if (asked.outcome === 'ended') {

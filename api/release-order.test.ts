@@ -21,14 +21,14 @@ test.each([{ outcome: 'ended', result: undefined }, { outcome: 'underWay' }] as 
   'releases a paid order: %j',
   async (outcome) => {
     const { dependencies, asked } = start(async () => outcome);
-    expect(await releaseOrder(dependencies, orderId)).toEqual(paid);
-    expect(asked).toEqual([{ release: orderId }]);
+    expect(await releaseOrder(dependencies, orderId, 'kim')).toEqual(paid);
+    expect(asked).toEqual([{ release: orderId, operator: 'kim' }]);
   },
 );
 
 test.each(orderStatuses.filter((status) => status !== 'PAID'))('refuses an order that is %s', async (status) => {
   const { dependencies, asked } = fakeDependencies({ orders: [orderRecord({ status })] });
-  await expect(releaseOrder(dependencies, orderId)).rejects.toMatchObject({
+  await expect(releaseOrder(dependencies, orderId, 'kim')).rejects.toMatchObject({
     kind: 'notReleasable',
     errorCode: 2005,
     statusCode: 409,
@@ -40,7 +40,7 @@ test.each(orderStatuses.filter((status) => status !== 'PAID'))('refuses an order
 
 test('says why the workflow refuses', async () => {
   const { dependencies } = start(async () => ({ outcome: 'refused', why: 'It is being refunded' }));
-  await expect(releaseOrder(dependencies, orderId)).rejects.toMatchObject({
+  await expect(releaseOrder(dependencies, orderId, 'kim')).rejects.toMatchObject({
     kind: 'notReleasable',
     message: 'It is being refunded',
   });
@@ -48,7 +48,7 @@ test('says why the workflow refuses', async () => {
 
 test('says how the order ended if it did just now', async () => {
   const { dependencies } = start(undefined, orderRecord({ status: 'FINISHED' }));
-  await expect(releaseOrder(dependencies, orderId)).rejects.toMatchObject({
+  await expect(releaseOrder(dependencies, orderId, 'kim')).rejects.toMatchObject({
     kind: 'notReleasable',
     message: expect.stringContaining('is FINISHED'),
   });
@@ -56,10 +56,10 @@ test('says how the order ended if it did just now', async () => {
 
 test('tells an order that has lost its workflow', async () => {
   const { dependencies } = start();
-  await expect(releaseOrder(dependencies, orderId)).rejects.toMatchObject({ kind: 'noWorkflow' });
+  await expect(releaseOrder(dependencies, orderId, 'kim')).rejects.toMatchObject({ kind: 'noWorkflow' });
 });
 
 test('knows no order that there is not', async () => {
   const { dependencies } = start();
-  await expect(releaseOrder(dependencies, 'x')).rejects.toMatchObject({ kind: 'noSuchOrder' });
+  await expect(releaseOrder(dependencies, 'x', 'kim')).rejects.toMatchObject({ kind: 'noSuchOrder' });
 });

@@ -14,12 +14,13 @@ export async function releaseOrder(
     readonly orderWorkflow: Pick<Dependencies['orderWorkflow'], 'release'>;
   },
   orderId: string,
+  operator: string,
 ): Promise<OrderRecord> {
   const before = await readAnyOrder(dependencies, orderId);
   if (before.status !== 'PAID') throw notReleasable(before);
 
-  const asked = await dependencies.orderWorkflow.release(orderId);
-  dependencies.logger.info({ orderId, outcome: asked.outcome }, 'Release answered');
+  const asked = await dependencies.orderWorkflow.release(orderId, { operator });
+  dependencies.logger.info({ orderId, operator, outcome: asked.outcome }, 'Release answered');
   const after = await readAnyOrder(dependencies, orderId);
   if (asked.outcome === 'ended' || asked.outcome === 'underWay') return after;
   if (asked.outcome === 'refused') throw notReleasable(after, asked.why);

@@ -77,6 +77,13 @@ export const createdOrderSchema = z.object({
   redirect_url: z.url().describe('The payment page of the order.'),
 });
 
+const timelineEntrySchema = z.object({
+  at: z.iso.datetime(),
+  status: orderStatusSchema,
+  event: z.string(),
+  detail: z.string(),
+});
+
 /** An order as its customer may see it. */
 export const orderSchema = z.object({
   order_id: z.string(),
@@ -96,15 +103,16 @@ export const orderSchema = z.object({
   tracking_number: z.string().nullable().describe("The shipment's number; null until the order is shipped."),
   created_at: z.iso.datetime(),
   updated_at: z.iso.datetime(),
-  timeline: z.array(
-    z.object({ at: z.iso.datetime(), status: orderStatusSchema, event: z.string(), detail: z.string() }),
-  ),
+  timeline: z.array(timelineEntrySchema),
 });
 
 export type OrderView = z.output<typeof orderSchema>;
 
 /** An order as the shop's people see it, with what finds it at Stripe, in Temporal and in Zipkin. */
 export const operatorOrderSchema = orderSchema.extend({
+  timeline: z.array(
+    timelineEntrySchema.extend({ by: z.string().nullable().describe('The operator who did it; null if it was none.') }),
+  ),
   kept_amount_minor: z
     .int()
     .describe('What the shop has of the payment, in minor units: charged, less refunded, less lost in disputes.'),

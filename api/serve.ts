@@ -26,6 +26,8 @@ type Service = {
   readonly portSetting: string;
   /** Where health checks and metrics listen unless a setting says otherwise. */
   readonly operationsPort: number;
+  /** Throws a ConfigError if the service must not run with these settings. */
+  readonly check?: (config: Config) => void;
   readonly create: (parts: Parts) => Promise<FastifyInstance>;
 };
 
@@ -40,6 +42,7 @@ export async function serve(service: Service): Promise<void> {
     operationsPort,
     connect: connectTemporal,
     prepare: ({ config, logger, metrics, atEnd }) => {
+      service.check?.(config);
       const database = createDatabase({
         ...config.database,
         name,

@@ -63,7 +63,7 @@ export function createContext(settings: CliSettings): Context {
     orderWorkflow: {
       cancel: async (orderId, request) => (await orderWorkflow()).cancel(orderId, request),
       refund: async (order, request) => (await orderWorkflow()).refund(order, request),
-      release: async (orderId) => (await orderWorkflow()).release(orderId),
+      release: async (orderId, request) => (await orderWorkflow()).release(orderId, request),
     },
     close: async () => {
       await database.end();

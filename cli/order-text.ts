@@ -54,7 +54,8 @@ function describeTimeline({ timeline }: OrderRecord): string {
     const previous = timeline[index - 1];
     const sinceMs = previous === undefined ? undefined : entry.at.getTime() - previous.at.getTime();
     const since = sinceMs === undefined ? '' : `+${formatDuration(sinceMs)}`;
-    return [formatTime(entry.at), since, entry.status, entry.event, entry.detail];
+    const by = entry.data.by === undefined ? '' : ` (${entry.data.by})`;
+    return [formatTime(entry.at), since, entry.status, entry.event, `${entry.detail}${by}`];
   });
   return table([['WHEN', 'AFTER', 'STATUS', 'EVENT', 'WHAT'], ...rows], '  ');
 }

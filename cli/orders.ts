@@ -1,3 +1,4 @@
+import { userInfo } from 'node:os';
 import { listOrders, type OrderFilter } from '../database/order-list.ts';
 import { findOrder, type OrderRecord } from '../database/orders.ts';
 import { formatMoney } from '../domain/money.ts';
@@ -53,7 +54,11 @@ export async function showOrders({ database }: Context, filter: OrderFilter): Pr
  * comes meanwhile is refunded.
  */
 export async function cancel(context: Context, orderId: string, reason: string): Promise<CommandResult> {
-  const { order, ended } = await cancelOrder(useCaseOf(context), orderId, { by: 'operator', reason });
+  const { order, ended } = await cancelOrder(useCaseOf(context), orderId, {
+    by: 'operator',
+    reason,
+    operator: operatorName(),
+  });
   const { status } = order;
   return {
     data: { orderId, status, done: ended },
@@ -65,7 +70,10 @@ export async function cancel(context: Context, orderId: string, reason: string):
 
 /** Refunds an order, and puts its goods back into stock if that is asked for. */
 export async function refund(context: Context, orderId: string, request: RefundRequest): Promise<CommandResult> {
-  const { order, outcome } = await refundOrder(useCaseOf(context), orderId, request);
+  const { order, outcome } = await refundOrder(useCaseOf(context), orderId, {
+    ...request,
+    operator: operatorName(),
+  });
   const { status, totalAmountMinor: amountMinor, currency } = order;
   const restocked = request.restock ? ', and the goods are back in stock' : '';
   const text = {
@@ -78,11 +86,16 @@ export async function refund(context: Context, orderId: string, request: RefundR
 
 /** Has a paid order shipped although its payment is in doubt. */
 export async function release(context: Context, orderId: string): Promise<CommandResult> {
-  const { status } = await releaseOrder(useCaseOf(context), orderId);
+  const { status } = await releaseOrder(useCaseOf(context), orderId, operatorName());
   return {
     data: { orderId, status },
     text: `Order ${orderId} is released: it is shipped although its payment is in doubt. \`order show ${orderId}\` tells how it goes on.`,
   };
+}
+
+/** Under whose name is written down what is done from the command line. */
+function operatorName(): string {
+  return `command line: ${userInfo().username}`;
 }
 
 /** What the API's use cases work with, of what commands have. */

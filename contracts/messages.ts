@@ -88,6 +88,17 @@ export type OrderLifecycleInput = {
   readonly successUrl: string;
   readonly cancelUrl: string;
   readonly policy: OrderPolicy;
+  readonly limits?: OrderLimits;
+};
+
+/** How much may be unpaid at once; what is left out has no limit. */
+export type OpenLimit = { readonly maxOrders?: number; readonly maxPieces?: number };
+
+/** What keeps one client from holding the whole stock unpaid. */
+export type OrderLimits = {
+  readonly customer?: OpenLimit;
+  /** Of the client's address, of which only a keyed hash is kept. */
+  readonly address?: OpenLimit & { readonly hash: string };
 };
 
 /** What the shop has decided on for its orders, fixed for an order when it begins. */
@@ -108,6 +119,17 @@ export type Refusal =
   | { readonly reason: 'outOfStock'; readonly shortages: readonly Shortage[] }
   | { readonly reason: 'unknownItem'; readonly itemIds: readonly string[] }
   | { readonly reason: 'mixedCurrencies'; readonly currencies: readonly string[] }
+  /** The customer, or the client's address, has too many unpaid orders, or too much of the stock in them. */
+  | {
+      readonly reason: 'tooManyOrders';
+      readonly of: 'customer' | 'address';
+      readonly limit: OpenLimit;
+      /** What is open besides this order. */
+      readonly open: { readonly orders: number; readonly pieces: number };
+      readonly wantedPieces: number;
+      /** The customer's open orders, the oldest first. */
+      readonly orderIds: readonly string[];
+    }
   /** Another run made this order before Temporal forgot it; the row has the answer. */
   | { readonly reason: 'orderExists' }
   /** Nobody waits for the answer any more, and nobody can ask for it again. */
@@ -206,4 +228,8 @@ export type OrderChanges = {
   readonly keptAmountMinor?: number;
 };
 
-export type TimelineData = { readonly refund?: RefundRequest };
+export type TimelineData = {
+  readonly refund?: RefundRequest;
+  /** The operator who did it. */
+  readonly by?: string;
+};

@@ -31,7 +31,10 @@ const orderRecord = z.object({
       event: z.string(),
       detail: z.string(),
       source: z.string(),
-      data: z.looseObject({ refund: z.object({ restock: z.boolean(), reason: z.string() }).optional() }),
+      data: z.looseObject({
+        refund: z.object({ restock: z.boolean(), reason: z.string(), operator: z.string().optional() }).optional(),
+        by: z.string().optional(),
+      }),
     }),
   ),
 });
@@ -132,6 +135,10 @@ export async function appendTimelineEntry(database: Database, entry: TimelineEnt
           AND ($5::text IS NULL OR status = $5)
           AND NOT EXISTS (SELECT FROM order_timeline WHERE order_id = $1 AND source = $2)
         RETURNING order_id, seq, status
+      ), paid AS (
+        -- It no longer counts among its customer's unpaid orders.
+        UPDATE reservations SET awaits_payment = false FROM changed
+        WHERE $6 = 'PAID' AND reservations.order_id = changed.order_id
       )
       INSERT INTO order_timeline (order_id, seq, status, event, detail, source, data)
       SELECT order_id, seq, status, $3, $4, $2, $7 FROM changed`,

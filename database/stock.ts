@@ -1,6 +1,7 @@
-import type { HoldStockResult, Refusal, Shortage } from '../contracts/messages.ts';
+import type { HoldStockResult, OrderLimits, Refusal, Shortage } from '../contracts/messages.ts';
 import type { OrderLine, RequestedLine } from '../domain/order-lines.ts';
 import { type Database, inTransaction, type Queryable } from './database.ts';
+import { findTooManyOpen } from './open-orders.ts';
 
 /** The stock was given back before this hold: it comes from an attempt that was given up on. */
 export class ReservationReleasedError extends Error {
@@ -22,6 +23,9 @@ export type HoldStockInput = {
   readonly runId: string;
   /** One line for each item. */
   readonly lines: readonly RequestedLine[];
+  /** Left out by workflows that began before there were limits. */
+  readonly customerId?: string;
+  readonly limits?: OrderLimits;
 };
 
 /**
@@ -34,6 +38,7 @@ export async function holdStock(database: Database, input: HoldStockInput): Prom
   try {
     return await inTransaction(database, async (connection) => {
       const isNew = await lockReservation(connection, input);
+      if (isNew) await refuseTooManyOpen(connection, input);
       const items = await lockItems(connection, input.lines);
       const lines = price(input.lines, items);
       if (isNew) {
@@ -86,13 +91,14 @@ export async function giveBackStock(
 }
 
 /** Locks the order's reservation row, made here where it is new; all of the order's stock moves behind this lock. */
-async function lockReservation(connection: Queryable, { orderId, runId }: HoldStockInput): Promise<boolean> {
+async function lockReservation(connection: Queryable, input: HoldStockInput): Promise<boolean> {
+  const { orderId, runId, customerId, limits } = input;
   const inserted = await connection.query({
     name: 'reservations.insert',
     text: `
-      INSERT INTO reservations (order_id, run_id, state) VALUES ($1, $2, 'held')
+      INSERT INTO reservations (order_id, run_id, state, customer_id, address_hash) VALUES ($1, $2, 'held', $3, $4)
       ON CONFLICT (order_id) DO NOTHING`,
-    values: [orderId, runId],
+    values: [orderId, runId, customerId ?? null, limits?.address?.hash ?? null],
   });
   if (inserted.rowCount === 1) return true;
   const existing = await connection.query<{ run_id: string; state: string }>({
@@ -102,7 +108,7 @@ async function lockReservation(connection: Queryable, { orderId, runId }: HoldSt
   });
   const reservation = existing.rows[0];
   if (reservation?.run_id !== runId) {
-    if (await takeOver(connection, { orderId, runId })) return true;
+    if (await takeOver(connection, input)) return true;
     throw new Refused({ reason: 'orderExists' });
   }
   if (reservation.state === 'released') {
@@ -115,13 +121,16 @@ async function lockReservation(connection: Queryable, { orderId, runId }: HoldSt
  * Takes over the reservation of a run that was refused and forgotten since: an idempotency key may come again after that.
  * It holds nothing, and no order was made of it.
  */
-async function takeOver(connection: Queryable, { orderId, runId }: Omit<HoldStockInput, 'lines'>): Promise<boolean> {
+async function takeOver(
+  connection: Queryable,
+  { orderId, runId, customerId, limits }: HoldStockInput,
+): Promise<boolean> {
   const taken = await connection.query({
     name: 'reservations.take-over',
     text: `
-      UPDATE reservations SET run_id = $2, state = 'held', released_at = NULL
+      UPDATE reservations SET run_id = $2, state = 'held', released_at = NULL, customer_id = $3, address_hash = $4
       WHERE order_id = $1 AND state = 'released' AND NOT EXISTS (SELECT FROM orders WHERE order_id = $1)`,
-    values: [orderId, runId],
+    values: [orderId, runId, customerId ?? null, limits?.address?.hash ?? null],
   });
   if (taken.rowCount === 0) return false;
   await connection.query({
@@ -130,6 +139,17 @@ async function takeOver(connection: Queryable, { orderId, runId }: Omit<HoldStoc
     values: [orderId],
   });
   return true;
+}
+
+/** Without limits it asks nothing. */
+async function refuseTooManyOpen(
+  connection: Queryable,
+  { orderId, customerId, limits, lines }: HoldStockInput,
+): Promise<void> {
+  if (limits === undefined || customerId === undefined) return;
+  const pieces = lines.reduce((sum, { quantity }) => sum + quantity, 0);
+  const refusal = await findTooManyOpen(connection, { orderId, customerId, pieces }, limits);
+  if (refusal !== undefined) throw new Refused(refusal);
 }
 
 type ItemRow = { item_id: string; name: string; unit_amount_minor: number; currency: string; available: number };

@@ -4,14 +4,19 @@ export type CancelRequest = {
   readonly by: 'customer' | 'operator';
   /** A sentence for the timeline, which the customer reads. */
   readonly reason: string;
-};
+} & Requested;
 
 export type RefundRequest = {
   /** Whether the goods go back into stock. */
   readonly restock: boolean;
   /** A sentence for the timeline, which the customer reads. */
   readonly reason: string;
-};
+} & Requested;
+
+export type ReleaseRequest = Requested;
+
+/** The name of the operator who asks; it is written down and not shown to the customer. */
+type Requested = { readonly operator?: string | undefined };
 
 /** The entry that a refund begins with: what was decided outlives whoever carries it out. */
 export const REFUND_REQUESTED = 'refund.requested';
@@ -25,7 +30,7 @@ export type OrderMessage =
   /** An operator wants the payment of a paid order refunded. */
   | { readonly kind: 'refund'; readonly request: RefundRequest }
   /** An operator wants the order shipped although its payment is in doubt. */
-  | { readonly kind: 'release' }
+  | { readonly kind: 'release'; readonly request: ReleaseRequest }
   | { readonly kind: 'windowEnded' }
   /** Time to ask Stripe about a delayed payment, since its event may be lost. */
   | { readonly kind: 'checkDue' }

@@ -1,16 +1,16 @@
 import process from 'node:process';
 import { type ClientConnectConfig, loadClientConnectConfig } from '@temporalio/envconfig';
 import { type Doubt, doubts } from '../domain/charge.ts';
+import { ConfigError } from './config-error.ts';
 import { type Environment, environmentSchema } from './environment.ts';
+import { limitsConfig } from './limits-config.ts';
+import { orderLinkConfig, signInConfig } from './sign-in-config.ts';
+
+export { ConfigError };
 
 /** The sandbox's fixed credentials. They open nothing but a local Stripe that holds no money. */
 const SANDBOX_KEY = 'sk_test_sandbox_order_backend';
 const SANDBOX_ENDPOINT_SECRET = 'whsec_sandbox_order_backend';
-
-/** A setting is missing or wrong. The message names the variable and says how to mend it. */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError';
-}
 
 export type Config = ReturnType<typeof toConfig>;
 
@@ -52,6 +52,11 @@ function toConfig(env: Environment, stripe: StripeConfig, temporal: ClientConnec
     // A pause of no time at all would ask Stripe in a tight loop.
     stripeRetryMaxMs: Math.max(1, Math.round(env.STRIPE_RETRY_MAX_SECONDS * 1000)),
     operatorToken: env.OPERATOR_TOKEN,
+    signIn: signInConfig(env),
+    signInAtGateway: env.AUTH_BY_GATEWAY,
+    orderLinks: orderLinkConfig(env),
+    orderIdSecret: env.ORDER_ID_SECRET,
+    limits: limitsConfig(env),
     telemetry: { zipkinUrl: env.ZIPKIN_URL, otlpTracesUrl: otlpTracesUrl(env) },
   };
 }

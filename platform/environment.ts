@@ -9,6 +9,9 @@ const MAX_STRIPE_RETRY_SECONDS = 7 * 24 * 3600;
 
 const port = z.coerce.number().int().min(0).max(65_535);
 const flag = z.enum(['true', 'false']).transform((value) => value === 'true');
+/** HMAC with SHA-256 is as strong as its secret, up to 32 bytes. */
+const secretText = '[^\\s,]{32,}';
+const count = z.coerce.number().int().min(1);
 const httpUrl = z.url({ protocol: /^https?$/ }).transform((url) => url.replace(/\/+$/, ''));
 
 /**
@@ -196,7 +199,104 @@ export const environmentSchema = z.object({
     .string()
     .min(16)
     .optional()
-    .describe('The bearer token of the operator routes, 16 characters or more. Without it there are no such routes.'),
+    .describe(
+      'A bearer token for the operator routes, 16 characters or more. Without it and without sign-in there are no such routes.',
+    ),
+
+  AUTH_JWKS_URL: httpUrl
+    .optional()
+    .describe(
+      "Where your identity provider publishes its keys (`https://…/.well-known/jwks.json`). It switches sign-in on: customers and operators then need the provider's tokens.",
+    ),
+  AUTH_SHARED_SECRET: z
+    .string()
+    .regex(
+      new RegExp(`^${secretText}(,${secretText})?$`),
+      'must have 32 characters or more, without spaces; two of them with a comma between while it is being rotated',
+    )
+    .optional()
+    .describe(
+      "Switches sign-in on without a provider: your shop's server signs the tokens with this secret of 32 characters or more; two of them, with a comma between, while it is being rotated.",
+    ),
+  AUTH_ISSUER: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("The `iss` that every token must have, letter for letter: your provider's issuer."),
+  AUTH_AUDIENCE: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('The `aud` that every token must have: the name under which your provider knows this API.'),
+  AUTH_ALGORITHMS: z
+    .string()
+    .regex(
+      /^((RS|PS|ES|HS)(256|384|512)|EdDSA)(,((RS|PS|ES|HS)(256|384|512)|EdDSA))*$/,
+      'must be JWT algorithms such as RS256, with commas between',
+    )
+    .optional()
+    .describe(
+      'Signatures that tokens may have, with commas between. Without it: `RS256,PS256,ES256,EdDSA` with `AUTH_JWKS_URL`, `HS256` with `AUTH_SHARED_SECRET`.',
+    ),
+  AUTH_CUSTOMER_CLAIM: z
+    .string()
+    .min(1)
+    .default('sub')
+    .describe("The claim of a customer's token that holds the `customerID`."),
+  AUTH_OPERATOR_SCOPE: z
+    .string()
+    .regex(/^\S+$/, 'must be one word')
+    .default('orders:operate')
+    .describe('The scope that a token needs on the operator routes, in its claim `scope`, `scp` or `permissions`.'),
+  AUTH_OPERATOR_CLAIM: z
+    .string()
+    .min(1)
+    .default('sub')
+    .describe(
+      "The claim that names an operator on orders' timelines. It is kept for good, so take a user name rather than an e-mail address.",
+    ),
+  AUTH_BY_GATEWAY: flag
+    .default(false)
+    .describe(
+      '`true` says that a gateway before the orders API signs customers in. Without it and without sign-in the API refuses to start in production.',
+    ),
+  ORDER_LINK_SECRET: z
+    .string()
+    .regex(
+      new RegExp(`^${secretText}(,${secretText})?$`),
+      'must have 32 characters or more, without spaces; two of them with a comma between while it is being rotated',
+    )
+    .optional()
+    .describe(
+      'Signs the links to payment pages, 32 characters or more; sign-in needs it. Two of them, with a comma between, while it is being rotated: the first one signs, both are accepted.',
+    ),
+  ORDER_LINK_VALID_SECONDS: z.coerce
+    .number()
+    .int()
+    .min(60)
+    .max(365 * 24 * 3600)
+    .default(7 * 24 * 3600)
+    .describe('How long a signed link opens its order, in seconds, rounded up to a full hour.'),
+  ORDER_ID_SECRET: z
+    .string()
+    .regex(new RegExp(`^${secretText}$`), 'must have 32 characters or more, without spaces and commas')
+    .optional()
+    .describe(
+      'Keys the ids of orders that are made with an `Idempotency-Key`, so that nobody can work them out from the key, and the hashes of client addresses; 32 characters or more. Set it before the first order and keep it: another secret makes another order of a key that comes again.',
+    ),
+
+  CUSTOMER_MAX_UNPAID_ORDERS: count
+    .optional()
+    .describe('How many orders of one customer may be unpaid at once; one more is answered 429 with errorCode 2003.'),
+  CUSTOMER_MAX_UNPAID_PIECES: count
+    .optional()
+    .describe("How many pieces one customer's unpaid orders may hold of the stock, all items together."),
+  ADDRESS_MAX_UNPAID_ORDERS: count
+    .optional()
+    .describe('The same as `CUSTOMER_MAX_UNPAID_ORDERS` for one client address. It counts only while sign-in is off.'),
+  ADDRESS_MAX_UNPAID_PIECES: count
+    .optional()
+    .describe('The same as `CUSTOMER_MAX_UNPAID_PIECES` for one client address. It counts only while sign-in is off.'),
 
   OTEL_EXPORTER_OTLP_ENDPOINT: httpUrl
     .optional()

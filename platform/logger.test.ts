@@ -45,6 +45,13 @@ test('a line that is written under a trace has its id, others have none', async 
   expect(propagation.fields()).toEqual([]);
 });
 
+test('a token that stands in a text is not written', () => {
+  const jwt = 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbm4ifQ.c2lnbmF0dXJl-canary_x';
+  logger.info({ url: `/payment?order-id=1&token=${jwt}&notice=returned` }, `the token is ${jwt}`);
+  expect(JSON.stringify(lines)).not.toMatch(/eyJ|canary/);
+  expect(lines).toMatchObject([{ url: '/payment?order-id=1&token=[redacted]&notice=returned' }]);
+});
+
 test('no secret is written, wherever it stands', () => {
   const secrets = ['sk_test_canary1', 'rk_live_canary2', 'whsec_canary3', 'Bearer canary4.x-y', 'canary5', 'canary6'];
   logger.info(

@@ -30,8 +30,9 @@ const SECRET_PATHS = [
   '*.headers["stripe-signature"]',
 ];
 
-/** What a secret looks like inside a text: Stripe keys, webhook secrets, bearer tokens, passwords in addresses. */
-const SECRET_TEXT = /\b(?:(?:sk|rk)_(?:test|live)|whsec)_\w+|\bBearer [\w.~+/=-]+|(?<=:\/\/[^\s:/@"]+:)[^\s@"]+(?=@)/g;
+/** What a secret looks like inside a text: Stripe keys, webhook secrets, bearer tokens, JWTs, passwords in addresses. */
+const SECRET_TEXT =
+  /\beyJ[\w-]{10,}\.[\w-]*\.[\w-]*|\b(?:(?:sk|rk)_(?:test|live)|whsec)_\w+|\bBearer [\w.~+/=-]+|(?<=:\/\/[^\s:/@"]+:)[^\s@"]+(?=@)/g;
 
 /** Of an error only these are written: a Stripe or PostgreSQL error carries whole requests and rows besides. */
 const ERROR_FIELDS = [

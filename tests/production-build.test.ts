@@ -95,6 +95,15 @@ describe.skipIf(process.platform !== 'linux')('the production build', () => {
     expect(code).toBe(1);
   });
 
+  test('does not serve orders to people whom nobody has signed in', async () => {
+    const environment = { STRIPE_SANDBOX_URL: 'http://127.0.0.1:1' };
+    const { code, output } = await product.start('api/orders-api.main.js', environment).exited;
+    expect(output).toMatch(/^orders-api: ConfigError: AUTH_JWKS_URL: not set, and nobody signs customers in/);
+    expect(output).toContain('AUTH_BY_GATEWAY=true');
+    expect(output).not.toMatch(/^\s+at /m);
+    expect(code).toBe(1);
+  });
+
   test('says which database it cannot migrate', async () => {
     const url = `postgres://nobody@127.0.0.1:${await freePort()}/orders`;
     const { code, output } = await product.start('database/migrate.main.js', { DATABASE_URL: url }).exited;
@@ -118,6 +127,7 @@ async function installation() {
     TEMPORAL_ADDRESS: inject('temporalAddress'),
     TASK_QUEUE_PREFIX: `${DATABASE.replace('_', '-')}-`,
     PUBLIC_URL: urls.api,
+    AUTH_BY_GATEWAY: 'true',
     API_PORT: String(port.api),
     WEBHOOK_PORT: String(port.webhook),
     STRIPE_SANDBOX_PORT: String(port.sandbox),

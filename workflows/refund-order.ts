@@ -4,6 +4,7 @@ import { REFUND_REQUESTED, REFUND_REQUESTED_AFTER_THE_END } from '../domain/orde
 import { describeWayBack, isDecided, isInquiry, type WayBack, wayBackOf } from '../domain/charge.ts';
 import { must } from '../domain/must.ts';
 import { transitionEvent } from '../domain/order-status.ts';
+import { writtenBy } from './order/describe.ts';
 import { connectActivities } from './shared/activities.ts';
 import { hasLongHistory, refundUntilAccepted } from './shared/refund.ts';
 import { reportEvent } from './shared/report.ts';
@@ -40,7 +41,7 @@ async function refund(input: RefundOrderInput): Promise<RefundResult> {
         source: REFUND_REQUESTED_AFTER_THE_END,
         event: REFUND_REQUESTED,
         detail,
-        data: { refund: request },
+        data: { refund: request, ...writtenBy(request.operator) },
       },
     ]);
   }

@@ -7,12 +7,21 @@ import { renderPage } from './page.ts';
 
 const STEPS = ['Ordered', 'Payment', 'Packing', 'Shipped'];
 
+type Shown = {
+  readonly notice?: Notice | undefined;
+  /** The token of the link; the page's own requests need it too. */
+  readonly token?: string | undefined;
+};
+
 /** What the payment page shows of an order. */
-export function renderPaymentPage(order: OrderRecord, notice?: Notice): string {
+export function renderPaymentPage(order: OrderRecord, { notice, token }: Shown = {}): string {
   const words = describeForCustomer(order, notice);
   const total = formatMoney({ amountMinor: order.totalAmountMinor, currency: order.currency });
-  const query = new URLSearchParams({ 'customer-id': order.customerId, 'order-id': order.orderId }).toString();
-  const statusUrl = `/api/customer/${encodeURIComponent(order.customerId)}/orders/${order.orderId}`;
+  const access = token === undefined ? {} : { token };
+  const ids = { 'customer-id': order.customerId, 'order-id': order.orderId };
+  const query = new URLSearchParams({ ...ids, ...access }).toString();
+  const statusQuery = token === undefined ? '' : `?${new URLSearchParams(access).toString()}`;
+  const statusUrl = `/api/customer/${encodeURIComponent(order.customerId)}/orders/${order.orderId}${statusQuery}`;
   return renderPage({
     title: `${words.headline} · ${total}`,
     follows: !words.ended,

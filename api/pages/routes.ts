@@ -2,10 +2,12 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { cancelOrder } from '../cancel-order.ts';
-import { type Dependencies, paymentPageUrl, readOrder } from '../dependencies.ts';
+import { type Dependencies, paymentPageUrl } from '../dependencies.ts';
 import { type ApiError, toApiError } from '../errors.ts';
+import { isTerminal } from '../../domain/order-status.ts';
 import { logFailure } from '../http-server.ts';
 import { type Notice, notices } from './customer-words.ts';
+import { checkLink, forgetToken, keepToken, keptToken, openOrder, type PageQuery } from './page-access.ts';
 import { type Asset, assets, renderMessagePage } from './page.ts';
 import { renderPaymentPage } from './payment-page.ts';
 
@@ -13,6 +15,7 @@ import { renderPaymentPage } from './payment-page.ts';
 const pageQuery = z.object({
   'customer-id': z.string().catch(''),
   'order-id': z.string().catch(''),
+  token: z.string().optional().catch(undefined),
   notice: z.enum(notices).optional().catch(undefined),
 });
 const linkQuery = pageQuery.omit({ notice: true });
@@ -43,12 +46,13 @@ const contentSecurityPolicy = {
 
 /** The pages that customers see. What goes wrong on them is told on a page too. */
 export function paymentPages(dependencies: Dependencies): FastifyPluginAsyncZod {
-  const { publicUrl, orderWorkflow, findOrder, logger } = dependencies;
+  const { publicUrl, orderWorkflow, findOrder, orderLinks, logger } = dependencies;
+  const security = orderLinks === undefined ? {} : { security: [{ orderLink: [] }] };
   return async (app) => {
     app.setErrorHandler((error, request, reply) => {
       const apiError = toApiError(error);
       logFailure(request, apiError);
-      return sendPage(reply, apiError.statusCode, errorPage(apiError));
+      return sendPage(reply, apiError.statusCode, errorPage(apiError, orderLinks !== undefined));
     });
     // The cancel form sends no fields; what it is about stands in its address.
     app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, _body, done) =>
@@ -63,13 +67,25 @@ export function paymentPages(dependencies: Dependencies): FastifyPluginAsyncZod 
         operationId: 'paymentPage',
         summary: 'The payment page of an order',
         tags: ['Pages'],
+        ...security,
         querystring: pageQuery,
-        response: { 200: { description: 'The page.', content: htmlPage } },
+        response: {
+          200: { description: 'The page.', content: htmlPage },
+          303: z.undefined().describe('To the same page with the token that the browser kept.'),
+          404: { description: 'There is no such order, or the link does not open it.', content: htmlPage },
+        },
       },
       handler: async (request, reply) => {
-        const { 'customer-id': customerId, 'order-id': orderId, notice } = request.query;
-        const order = await readOrder(dependencies, customerId, orderId);
-        return sendPage(reply, 200, renderPaymentPage(order, notice));
+        const { query } = request;
+        const opened = await openOrder(dependencies, withKeptToken(request, query));
+        const { order, token } = opened;
+        if (token !== query.token && orderLinks !== undefined) {
+          const notice = query.notice === undefined ? '' : `&notice=${query.notice}`;
+          return reply.redirect(`${paymentPageUrl(publicUrl, { ...order, token })}${notice}`, 303);
+        }
+        if (isTerminal(order.status)) forgetToken(reply, opened);
+        else keepToken(reply, publicUrl, opened);
+        return sendPage(reply, 200, renderPaymentPage(order, { notice: query.notice, token }));
       },
     });
 
@@ -102,15 +118,18 @@ export function paymentPages(dependencies: Dependencies): FastifyPluginAsyncZod 
         summary: 'Where Stripe sends the customer after a payment',
         description: 'Leads on to the payment page. Nothing is believed of the address: the order asks Stripe itself.',
         tags: ['Pages'],
+        ...security,
         querystring: linkQuery,
-        response: { 303: z.undefined().describe('To the payment page.') },
+        response: {
+          303: z.undefined().describe('To the payment page.'),
+          404: { description: 'There is no such order, or the link does not open it.', content: htmlPage },
+        },
       },
       handler: async (request, reply) => {
-        const { 'customer-id': customerId, 'order-id': orderId } = request.query;
-        const order = await readOrder(dependencies, customerId, orderId);
-        const url = paymentPageUrl(publicUrl, order);
+        const { order, token } = await openOrder(dependencies, withKeptToken(request, request.query));
+        const url = paymentPageUrl(publicUrl, { ...order, token });
         if (order.status !== 'WAITING_FOR_PAYMENT') return reply.redirect(url, 303);
-        tellLater(orderId);
+        tellLater(order.orderId);
         return reply.redirect(`${url}&notice=${'returned' satisfies Notice}`, 303);
       },
     });
@@ -122,8 +141,12 @@ export function paymentPages(dependencies: Dependencies): FastifyPluginAsyncZod 
         operationId: 'cancelFromPage',
         summary: 'The cancel button of the payment page',
         tags: ['Pages'],
+        ...security,
         querystring: linkQuery,
-        response: { 303: z.undefined().describe('Back to the payment page.') },
+        response: {
+          303: z.undefined().describe('Back to the payment page.'),
+          404: { description: 'There is no such order, or the link does not open it.', content: htmlPage },
+        },
       },
       preHandler: async (request, reply) => {
         if (isFromElsewhere(request, publicUrl)) {
@@ -131,9 +154,11 @@ export function paymentPages(dependencies: Dependencies): FastifyPluginAsyncZod 
         }
       },
       handler: async (request, reply) => {
+        // The cookie is not enough: it is sent along with what another page asks for.
+        const token = await checkLink(dependencies, request.query);
         const { 'customer-id': customerId, 'order-id': orderId } = request.query;
         const notice = await cancelForPage(dependencies, request, customerId, orderId);
-        const url = paymentPageUrl(publicUrl, { customerId, orderId });
+        const url = paymentPageUrl(publicUrl, { customerId, orderId, token });
         return reply.redirect(notice === undefined ? url : `${url}&notice=${notice}`, 303);
       },
     });
@@ -172,11 +197,18 @@ function isFromElsewhere({ headers }: FastifyRequest, publicUrl: string): boolea
   return origin !== undefined && origin !== 'null' && origin !== new URL(publicUrl).origin;
 }
 
-function errorPage(error: ApiError): string {
+/** The token of the address, or else the one that the browser kept. */
+function withKeptToken(request: FastifyRequest, query: PageQuery): PageQuery {
+  return { ...query, token: query.token ?? keptToken(request, query['order-id']) };
+}
+
+function errorPage(error: ApiError, linksEnd: boolean): string {
   if (error.statusCode === 404) {
     return renderMessagePage(
       'We cannot find this order',
-      'Please check that you opened the whole link, or ask the shop that sent it to you.',
+      linksEnd
+        ? 'Please open the whole link that the shop sent you. A link ends after some days; the shop has a new one. If you have just paid, your order is safe.'
+        : 'Please check that you opened the whole link, or ask the shop that sent it to you.',
     );
   }
   if (error.statusCode === 429) {

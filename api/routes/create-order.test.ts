@@ -125,6 +125,25 @@ describe('creating an order', () => {
     [{ reason: 'unknownItem', itemIds: ['prod_x'] }, 422, 3001, { item_ids: ['prod_x'] }],
     [{ reason: 'mixedCurrencies', currencies: ['EUR', 'USD'] }, 400, 1000, { fields: [{ path: 'items' }] }],
     [{ reason: 'tooLate' }, 503, 5001, null],
+    [
+      {
+        reason: 'tooManyOrders',
+        of: 'customer',
+        limit: { maxOrders: 2 },
+        open: { orders: 2, pieces: 7 },
+        wantedPieces: 1,
+        orderIds: ['a'.repeat(24)],
+      },
+      429,
+      2003,
+      {
+        of: 'customer',
+        limit: { orders: 2, pieces: null },
+        open: { orders: 2, pieces: 7 },
+        wanted_pieces: 1,
+        order_ids: ['a'.repeat(24)],
+      },
+    ],
   ])('answers the refusal %j', async (refusal, statusCode, errorCode, data) => {
     const traceId = '9'.repeat(32);
     const { create } = await startApi({

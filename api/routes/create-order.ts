@@ -16,6 +16,7 @@ import { type Dependencies, paymentPageUrl } from '../dependencies.ts';
 import { type Envelope, success } from '../envelope.ts';
 import { ApiError, invalidRequest, isAway, refusalError, toApiError } from '../errors.ts';
 import { orderIdOfKey, randomOrderId, requestHash } from '../order-id.ts';
+import { orderLimits } from '../order-limits.ts';
 import { errorResponses } from './error-responses.ts';
 
 type CreatedOrder = z.output<typeof createdOrderSchema>;
@@ -50,7 +51,8 @@ export function createOrderRoute(dependencies: Dependencies): FastifyPluginAsync
         }
         const lines = mergeLines(request.body.items.map(({ itemID, quantity }) => ({ itemId: itemID, quantity })));
         const key = request.headers['idempotency-key'];
-        const orderId = key === undefined ? randomOrderId() : orderIdOfKey(customerId, key);
+        const orderId = key === undefined ? randomOrderId() : orderIdOfKey(customerId, key, dependencies.orderIdSecret);
+        const limits = orderLimits(dependencies.limits, { ip: request.ip, secret: dependencies.orderIdSecret });
         annotateSpan({ 'order.id': orderId, 'customer.id': customerId });
         return reported(dependencies, {
           orderId,
@@ -63,6 +65,7 @@ export function createOrderRoute(dependencies: Dependencies): FastifyPluginAsync
           successUrl: paymentPageUrl(dependencies.publicUrl, { customerId, orderId }, '/payment/return'),
           cancelUrl: paymentPageUrl(dependencies.publicUrl, { customerId, orderId }),
           policy: dependencies.policy,
+          ...(limits !== undefined && { limits }),
         });
       },
     });
@@ -140,13 +143,19 @@ function unanswered(orderId: string, cause: unknown, keyed = true): ApiError {
   });
 }
 
-function answer({ publicUrl }: Dependencies, input: OrderLifecycleInput, made: MadeOrder): Envelope<CreatedOrder> {
+async function answer(
+  { publicUrl, orderLinks }: Dependencies,
+  input: OrderLifecycleInput,
+  made: MadeOrder,
+): Promise<Envelope<CreatedOrder>> {
   refuseOtherRequest(input, made);
+  const { customerId, orderId } = input;
+  const token = await orderLinks?.sign(orderId);
   return success(
     {
-      customer_id: input.customerId,
-      order_id: input.orderId,
-      redirect_url: paymentPageUrl(publicUrl, input),
+      customer_id: customerId,
+      order_id: orderId,
+      redirect_url: paymentPageUrl(publicUrl, { customerId, orderId, token }),
     },
     made.traceId,
   );

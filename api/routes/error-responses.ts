@@ -4,12 +4,13 @@ import { errorSchema } from '../schemas.ts';
 const MEANINGS = {
   400: 'errorCode 1000: the request is not valid; data.fields says what and where.',
   401: 'errorCode 1004: the bearer token is missing or wrong.',
+  403: 'errorCode 1005: signed in, but not for this.',
   404: 'errorCode 2000: this customer has no such order.',
   409: 'errorCode 3000: out of stock; data.items says how much is there. errorCode 2001: too late to cancel. errorCode 2004: nothing to refund. errorCode 2005: does not wait to be shipped.',
   413: 'errorCode 1001: the body is over 64 KB.',
   415: 'errorCode 1002: the body is not JSON.',
   422: 'errorCode 3001: an unknown item. errorCode 2002: the idempotency key came before with another request.',
-  429: 'errorCode 1006: too many requests; the header Retry-After says how long to wait.',
+  429: 'errorCode 1006: too many requests; the header Retry-After says how long to wait. errorCode 2003: too many unpaid orders; data says how many are allowed and open.',
   500: 'errorCode 5000: a fault of ours.',
   503: 'errorCode 5001: away for the moment; data.order_id if the order may exist.',
 } as const;

@@ -12,7 +12,8 @@ async function start(answers: FakeAnswers) {
     checks: {},
     requestsPerMinute: 1000,
     trustedProxies: [],
-    operator: { token: TOKEN, findOrderIdBy: async () => undefined },
+    operatorToken: TOKEN,
+    operator: { findOrderIdBy: async () => undefined },
   });
   onTestFinished(() => app.close());
   const post = async (step: string, payload?: unknown, { token = TOKEN, id = orderId } = {}) => {
@@ -81,7 +82,7 @@ describe('cancel', () => {
       data: { order_id: orderId, trace_id: traceId },
       traceID: traceId,
     });
-    expect(asked).toEqual([{ cancel: orderId, by: 'operator', reason }]);
+    expect(asked).toEqual([{ cancel: orderId, by: 'operator', reason, operator: 'OPERATOR_TOKEN' }]);
   });
 
   test('answers 200 once the order has ended', async () => {
@@ -106,7 +107,13 @@ describe('refund', () => {
     });
     expect(await post('refund', { restock: true })).toMatchObject({ status: 202, data: { status: 'FINISHED' } });
     expect(asked).toEqual([
-      { refund: orderId, status: 'FINISHED', restock: true, reason: 'The shop refunded the order.' },
+      {
+        refund: orderId,
+        status: 'FINISHED',
+        restock: true,
+        reason: 'The shop refunded the order.',
+        operator: 'OPERATOR_TOKEN',
+      },
     ]);
   });
 
@@ -128,7 +135,7 @@ describe('release', () => {
       release: async () => ({ outcome: 'ended', result: undefined }),
     });
     expect(await post('release')).toMatchObject({ status: 200, errorCode: 0, data: { status: 'PAID' } });
-    expect(asked).toEqual([{ release: orderId }]);
+    expect(asked).toEqual([{ release: orderId, operator: 'OPERATOR_TOKEN' }]);
   });
 
   test('answers 2005 for an order that is not paid', async () => {

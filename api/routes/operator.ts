@@ -1,4 +1,3 @@
-import { fastifyBearerAuth } from '@fastify/bearer-auth';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import {
@@ -11,7 +10,7 @@ import {
 } from '../schemas.ts';
 import { isOrderId } from '../../domain/order-id.ts';
 import type { OrderLookup, OrderRecord } from '../../database/orders.ts';
-import { must } from '../../domain/must.ts';
+import { operatorOf } from '../actor.ts';
 import { cancelOrder } from '../cancel-order.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { success } from '../envelope.ts';
@@ -22,8 +21,6 @@ import { releaseOrder } from '../release-order.ts';
 import { errorResponses } from './error-responses.ts';
 
 export type OperatorOptions = {
-  /** What operators show as their bearer token. */
-  readonly token: string;
   readonly findOrderIdBy: (lookup: OrderLookup, value: string) => Promise<string | undefined>;
 };
 
@@ -31,20 +28,10 @@ const operatorOrder = envelopeSchema(operatorOrderSchema);
 /** Not checked here: a malformed id is answered as an unknown one is. */
 const orderParams = z.object({ orderID: z.string() });
 
-/** What the shop's own people do. Without a token in the settings these routes do not exist. */
-export function operatorRoutes(
-  dependencies: Dependencies,
-  { token, findOrderIdBy }: OperatorOptions,
-): FastifyPluginAsyncZod {
+/** What the shop's own people do; addSignIn lets nobody else in. Without sign-in and OPERATOR_TOKEN they do not exist. */
+export function operatorRoutes(dependencies: Dependencies, { findOrderIdBy }: OperatorOptions): FastifyPluginAsyncZod {
   const { findOrder } = dependencies;
   return async (app) => {
-    // Compares in constant time. Its own answer is no envelope, so that it only says whether the token is right.
-    await app.register(fastifyBearerAuth, { keys: new Set([token]), addHook: false, verifyErrorLogLevel: 'warn' });
-    app.addHook('onRequest', (request, reply, next) => {
-      const verify = must(app.verifyBearerAuth, 'the bearer plugin');
-      verify(request, reply, (error) => (error === undefined ? next() : next(notSignedIn())));
-    });
-
     app.route({
       method: 'GET',
       url: '/api/operator/orders',
@@ -52,7 +39,6 @@ export function operatorRoutes(
         operationId: 'findOrder',
         summary: 'Find an order by what support has in hand',
         tags: ['Operators'],
-        security: [{ operatorToken: [] }],
         querystring: orderLookupSchema,
         response: { 200: operatorOrder, ...errorResponses(400, 401, 404, 429, 500, 503) },
       },
@@ -74,7 +60,6 @@ export function operatorRoutes(
           'The payment link is closed, the stock is given back, and a payment that comes meanwhile is refunded. An order ' +
           'whose fulfillment has begun is refunded instead. Sent again it changes nothing.',
         tags: ['Operators'],
-        security: [{ operatorToken: [] }],
         params: orderParams,
         body: operatorCancelSchema,
         response: {
@@ -85,7 +70,8 @@ export function operatorRoutes(
       },
       handler: async (request, reply) => {
         const { reason } = request.body;
-        const { order, ended } = await cancelOrder(dependencies, request.params.orderID, { by: 'operator', reason });
+        const actor = { by: 'operator', reason, operator: operatorOf(request) } as const;
+        const { order, ended } = await cancelOrder(dependencies, request.params.orderID, actor);
         const view = toOperatorView(order);
         return ended
           ? reply.code(200).send(success(view, order.traceId))
@@ -103,7 +89,6 @@ export function operatorRoutes(
           'A paid order whose shipment can still be called off, or a finished one, with or without restock. REFUNDED ' +
           'means that Stripe has accepted the refund. Sent again it changes nothing.',
         tags: ['Operators'],
-        security: [{ operatorToken: [] }],
         params: orderParams,
         body: refundOrderSchema,
         response: {
@@ -113,7 +98,10 @@ export function operatorRoutes(
         },
       },
       handler: async (request, reply) => {
-        const { order, outcome } = await refundOrder(dependencies, request.params.orderID, request.body);
+        const { order, outcome } = await refundOrder(dependencies, request.params.orderID, {
+          ...request.body,
+          operator: operatorOf(request),
+        });
         const view = toOperatorView(order);
         return outcome === 'underWay'
           ? reply.code(202).send(success(view, order.traceId, 'the order is being refunded'))
@@ -131,7 +119,6 @@ export function operatorRoutes(
           'An order is held back while its payment is disputed, in review, or suspected of fraud (HOLD_SHIPMENT_FOR). ' +
           'Released, it is shipped, and the risk is the shop’s. A doubt that comes up later holds it again.',
         tags: ['Operators'],
-        security: [{ operatorToken: [] }],
         params: orderParams,
         body: emptyBodySchema,
         response: {
@@ -140,15 +127,11 @@ export function operatorRoutes(
         },
       },
       handler: async (request, reply) => {
-        const order = await releaseOrder(dependencies, request.params.orderID);
+        const order = await releaseOrder(dependencies, request.params.orderID, operatorOf(request));
         return reply.code(200).send(success(toOperatorView(order), order.traceId, 'the order is released'));
       },
     });
   };
-}
-
-function notSignedIn(): ApiError {
-  return new ApiError('notSignedIn', 'Operators sign in with the header Authorization: Bearer <OPERATOR_TOKEN>');
 }
 
 async function resolve(
@@ -164,6 +147,13 @@ async function resolve(
 function toOperatorView(order: OrderRecord): z.output<typeof operatorOrderSchema> {
   return {
     ...toOrderView(order, order.timeline),
+    timeline: order.timeline.map(({ at, status, event, detail, data }) => ({
+      at: at.toISOString(),
+      status,
+      event,
+      detail,
+      by: data.by ?? null,
+    })),
     kept_amount_minor: order.keptAmountMinor,
     checkout_session_id: order.checkoutSessionId,
     payment_intent_id: order.paymentIntentId,

@@ -1,6 +1,6 @@
 import type { CreateResult, OrderLifecycleInput } from '../../contracts/messages.ts';
 import type { OrderRecord } from '../../database/orders.ts';
-import type { CancelRequest, RefundRequest } from '../../domain/order-message.ts';
+import type { CancelRequest, RefundRequest, ReleaseRequest } from '../../domain/order-message.ts';
 import { createLogger } from '../../platform/logger.ts';
 import { createMetrics } from '../../platform/metrics.ts';
 import type { Dependencies } from '../dependencies.ts';
@@ -78,8 +78,8 @@ export function fakeDependencies(answers: FakeAnswers = {}) {
         asked.push({ refund: order.orderId, status: order.status, ...request });
         return answers.refund?.(order) ?? { outcome: 'closed' };
       },
-      release: async (orderId) => {
-        asked.push({ release: orderId });
+      release: async (orderId: string, request: ReleaseRequest) => {
+        asked.push({ release: orderId, ...request });
         return answers.release?.(orderId) ?? { outcome: 'closed' };
       },
       customerReturned: async (orderId) => {

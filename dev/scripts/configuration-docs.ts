@@ -37,6 +37,17 @@ const SECTIONS: readonly Section[] = [
       'All further variables of [Temporal’s environment configuration](https://docs.temporal.io/develop/environment-configuration), such as `TEMPORAL_TLS_CLIENT_CERT_PATH`, hold too.',
     matches: /^(TEMPORAL_|TASK_QUEUE_)/,
   },
+  {
+    title: 'Sign-in and links',
+    intro:
+      'All of it is off by default. [Deployment](deployment.md#who-may-call-what) tells how the settings go together.',
+    matches: /^(AUTH_|OPERATOR_TOKEN$|ORDER_(LINK|ID)_)/,
+  },
+  {
+    title: 'Limits',
+    intro: 'Limits of orders hold across all processes, limits of requests for each process.',
+    matches: /^(CUSTOMER|ADDRESS)_MAX_|_REQUESTS_PER_MINUTE$/,
+  },
   { title: 'Traces', matches: /^(ZIPKIN_|OTEL_)/ },
   { title: 'Orders, addresses and processes', matches: /(?:)/ },
 ];

@@ -2,6 +2,8 @@ import { CancellationScope, log, sleep, TemporalFailure } from '@temporalio/work
 import { totalOf } from '../../domain/money.ts';
 import { must, unreachable } from '../../domain/must.ts';
 import { awaitPayment, type CheckoutSession, decidePayment, type PaymentNews } from '../../domain/payment.ts';
+import type { CancelRequest } from '../../domain/order-message.ts';
+import { writtenBy } from './describe.ts';
 import { handOverToAftercare } from './hand-over.ts';
 import type { Order } from './order.ts';
 
@@ -14,11 +16,14 @@ export async function collectPayment(order: Order): Promise<void> {
   const timers = new PaymentTimers(order);
   let state = awaitPayment({ orderId: order.orderId, sessionId, livemode, ...totalOf(order.lines) });
   let answer: PaymentNews | undefined;
+  /** The first one stands; the domain decides on it, and knows no names. */
+  let cancel: CancelRequest | undefined;
   try {
     for (;;) {
       const news: PaymentNews = answer ?? (await order.inbox.next());
       answer = undefined;
       if (news.kind === 'checkDue') timers.checkIsOver();
+      if (news.kind === 'cancel') cancel ??= news.request;
       const { state: next, decision } = decidePayment(state, news);
       state = next;
       switch (decision.do) {
@@ -36,7 +41,7 @@ export async function collectPayment(order: Order): Promise<void> {
           break;
         case 'accept':
           if (state.closing?.status === 'CANCELLED') {
-            order.refundRequest = { restock: true, reason: state.closing.detail };
+            order.refundRequest = { restock: true, reason: state.closing.detail, operator: cancel?.operator };
           }
           await order.accept(decision.payment, news.kind === 'stripeEvent' ? news.event.createdMs : Date.now());
           return;
@@ -45,7 +50,12 @@ export async function collectPayment(order: Order): Promise<void> {
           return;
         case 'end':
           await order.giveBackStock();
-          await order.timeline.transition(decision.closing.status, decision.closing.detail);
+          await order.timeline.transition(
+            decision.closing.status,
+            decision.closing.detail,
+            {},
+            writtenBy(decision.closing.detail === cancel?.reason ? cancel.operator : undefined),
+          );
           return;
         default:
           unreachable(decision);

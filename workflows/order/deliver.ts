@@ -7,7 +7,7 @@ import type { OrderMessage, RefundRequest } from '../../domain/order-message.ts'
 import type { StripeEvent } from '../../domain/stripe-event.ts';
 import { alarm } from '../shared/report.ts';
 import { pauseAfter } from '../shared/refund.ts';
-import { noteHeld } from './describe.ts';
+import { noteHeld, writtenBy } from './describe.ts';
 import { handOverToAftercare } from './hand-over.ts';
 import type { KnownPayment, Order } from './order.ts';
 import { settledBefore } from './settled-before.ts';
@@ -73,14 +73,13 @@ async function receive(order: Order, message: OrderMessage): Promise<void> {
       break;
     case 'cancel':
       // Once the order is paid, who cancels it wants the money back and has not got the goods.
-      order.refundRequest ??= { restock: true, reason: message.request.reason };
+      order.refundRequest ??= { restock: true, reason: message.request.reason, operator: message.request.operator };
       break;
     case 'release':
-      await order.timeline.note({
-        source: RELEASED,
-        event: RELEASED,
-        detail: 'The shop has looked at the payment and ships the order.',
-      });
+      await order.timeline.note(
+        { source: RELEASED, event: RELEASED, detail: 'The shop has looked at the payment and ships the order.' },
+        { data: writtenBy(message.request.operator) },
+      );
       break;
     case 'stripeEvent':
       if (isAboutPayment(order, message.event)) setOutdated(order);
@@ -188,7 +187,7 @@ async function undo(order: Order, why: Undelivered): Promise<void> {
     // The decision, before anything is undone: whoever goes on with the order later carries it out.
     const detail = `${why.refund.reason} The payment is being refunded.`;
     const note = { source: `${REFUND_REQUESTED}:PAID`, event: REFUND_REQUESTED, detail };
-    await order.timeline.note(note, { data: { refund: why.refund } });
+    await order.timeline.note(note, { data: { refund: why.refund, ...writtenBy(why.refund.operator) } });
   }
   if (order.fulfilling) {
     const { orderId } = order;

@@ -1,5 +1,5 @@
 import { ActivityFailure, ApplicationFailure, type TemporalFailure } from '@temporalio/workflow';
-import type { Refusal } from '../../contracts/messages.ts';
+import type { Refusal, TimelineData } from '../../contracts/messages.ts';
 import type { OrderLine } from '../../domain/order-lines.ts';
 import type { Doubt, Note } from '../../domain/charge.ts';
 import { formatMoney, totalOf } from '../../domain/money.ts';
@@ -8,6 +8,11 @@ import { unreachable } from '../../domain/must.ts';
 /** An order's lines and total in words: `20 × Pencil, 5 × Book; $45.00`. */
 export function describeItems(lines: readonly OrderLine[]): string {
   return `${lines.map((line) => `${line.quantity} × ${line.name}`).join(', ')}; ${formatMoney(totalOf(lines))}`;
+}
+
+/** What an entry of the timeline tells of the operator who wanted it. */
+export function writtenBy(operator: string | undefined): TimelineData {
+  return operator === undefined ? {} : { by: operator };
 }
 
 /** Why an order was not made, for Temporal's Web UI. */
@@ -23,6 +28,8 @@ export function describeRefusal(refusal: Refusal): string {
       return `Refused: unknown items: ${refusal.itemIds.join(', ')}.`;
     case 'mixedCurrencies':
       return `Refused: an order has one currency, but its items have ${refusal.currencies.join(' and ')}.`;
+    case 'tooManyOrders':
+      return `Refused: the ${refusal.of} has ${refusal.open.orders} unpaid orders that hold ${refusal.open.pieces} pieces.`;
     case 'orderExists':
       return 'Refused: another run made this order before.';
     case 'tooLate':

@@ -10,7 +10,7 @@ import {
   RELEASE_UPDATE,
 } from '../../contracts/messages.ts';
 import { must } from '../../domain/must.ts';
-import type { CancelRequest, RefundRequest } from '../../domain/order-message.ts';
+import type { CancelRequest, RefundRequest, ReleaseRequest } from '../../domain/order-message.ts';
 import { reportDecline } from '../shared/report.ts';
 import { stripeEventSignal } from '../shared/stripe-event-signal.ts';
 import type { Order } from './order.ts';
@@ -18,7 +18,7 @@ import type { Order } from './order.ts';
 const createUpdate = defineUpdate<CreateResult>(CREATE_UPDATE);
 const cancelUpdate = defineUpdate<CancelResult, [CancelRequest]>(CANCEL_UPDATE);
 const refundUpdate = defineUpdate<RefundResult, [RefundRequest]>(REFUND_UPDATE);
-const releaseUpdate = defineUpdate<void>(RELEASE_UPDATE);
+const releaseUpdate = defineUpdate<void, [ReleaseRequest?]>(RELEASE_UPDATE);
 const customerReturnedUpdate = defineUpdate<void>(CUSTOMER_RETURNED_UPDATE);
 
 /** Returns that lead to a question to Stripe; anybody with the link can come back as often as they like. */
@@ -55,8 +55,8 @@ export function registerHandlers(order: Order): void {
     },
     { validator: (_request: RefundRequest) => refuseUnlessPaid(order, 'refunded') },
   );
-  setHandler(releaseUpdate, () => order.inbox.push({ kind: 'release' }), {
-    validator: () => refuseUnlessPaid(order, 'released'),
+  setHandler(releaseUpdate, (request = {}) => order.inbox.push({ kind: 'release', request }), {
+    validator: (_request?: ReleaseRequest) => refuseUnlessPaid(order, 'released'),
   });
   setHandler(
     customerReturnedUpdate,

@@ -38,8 +38,10 @@ async function holdStock(order: Order, input: OrderLifecycleInput): Promise<Hold
   const { stock, stockFor } = order.activities;
   const { holdStock: hold } = input.keyed ? stock : stockFor(remainingMs());
   try {
-    const { orderId, lines } = input;
-    return await hold.executeWithOptions({ summary: 'Hold the stock' }, [{ orderId, runId: order.runId, lines }]);
+    const { orderId, customerId, lines, limits } = input;
+    return await hold.executeWithOptions({ summary: 'Hold the stock' }, [
+      { orderId, runId: order.runId, customerId, lines, ...(limits && { limits }) },
+    ]);
   } catch (error) {
     if (error instanceof TemporalFailure) return 'failed';
     throw error;

@@ -5,7 +5,8 @@ import { CREATE_PAYMENT_FOR_MS } from '../shared/activities.ts';
 import { failedWith } from '../shared/failed-with.ts';
 import { retryUnderNewKeys } from '../shared/refund.ts';
 import { alarm } from '../shared/report.ts';
-import { describePaymentRefusal } from './describe.ts';
+import type { CancelRequest } from '../../domain/order-message.ts';
+import { describePaymentRefusal, writtenBy } from './describe.ts';
 import type { Order } from './order.ts';
 import { settledBefore } from './settled-before.ts';
 
@@ -19,14 +20,14 @@ export type PaymentRequest = Pick<OrderLifecycleInput, 'successUrl' | 'cancelUrl
  */
 export async function requestPayment(order: Order, request: PaymentRequest | undefined): Promise<void> {
   if (request === undefined) {
-    await cancel(order, cancelReason(order) ?? 'The shop lost track of the order, so it was cancelled.');
+    await cancel(order, cancelRequest(order) ?? { reason: 'The shop lost track of the order, so it was cancelled.' });
     return;
   }
   const scope = new CancellationScope();
   const creating = scope.run(() => createCheckoutSession(order, request));
   // A cancel does not wait for a Stripe that is away. It only stops the activity: whether a link was made is the
   // activity's to say.
-  if (!(await settledBefore(creating, () => cancelReason(order) !== undefined))) scope.cancel();
+  if (!(await settledBefore(creating, () => cancelRequest(order) !== undefined))) scope.cancel();
   try {
     const { sessionId, url, livemode } = await creating;
     order.checkoutSession = { sessionId, livemode };
@@ -35,7 +36,7 @@ export async function requestPayment(order: Order, request: PaymentRequest | und
     await order.timeline.transition('WAITING_FOR_PAYMENT', detail, changes);
   } catch (error) {
     if (!(error instanceof TemporalFailure)) throw error;
-    await cancel(order, cancelReason(order) ?? whyNoPayment(order, error));
+    await cancel(order, cancelRequest(order) ?? { reason: whyNoPayment(order, error) });
   }
 }
 
@@ -50,14 +51,14 @@ async function createCheckoutSession({ orderId, lines, activities }: Order, requ
   );
 }
 
-async function cancel(order: Order, detail: string): Promise<void> {
+async function cancel(order: Order, { reason, operator }: Omit<CancelRequest, 'by'>): Promise<void> {
   await order.giveBackStock();
-  await order.timeline.transition('CANCELLED', detail);
+  await order.timeline.transition('CANCELLED', reason, {}, writtenBy(operator));
 }
 
-/** The reason of a wish to cancel that waits in the inbox. */
-function cancelReason({ inbox }: Order): string | undefined {
-  return inbox.find((message) => message.kind === 'cancel')?.request.reason;
+/** A wish to cancel that waits in the inbox. */
+function cancelRequest({ inbox }: Order): CancelRequest | undefined {
+  return inbox.find((message) => message.kind === 'cancel')?.request;
 }
 
 function whyNoPayment({ orderId }: Order, error: TemporalFailure): string {

@@ -64,7 +64,12 @@ export class Timeline {
   }
 
   /** Moves the order to another status and writes it down. */
-  async transition(to: OrderStatus, detail: string, changes: OrderChanges = {}): Promise<void> {
+  async transition(
+    to: OrderStatus,
+    detail: string,
+    changes: OrderChanges = {},
+    data: TimelineData = {},
+  ): Promise<void> {
     const from = this.#status;
     if (from === undefined || !canTransition(from, to)) {
       throw new Error(`Order ${this.#orderId} cannot go from ${from ?? 'nothing'} to ${to}`);
@@ -77,6 +82,7 @@ export class Timeline {
       event,
       detail,
       transition: { from, to },
+      data,
       changes,
     };
     await this.#write((orders) => orders.recordTimelineEntry.executeWithOptions({ summary: event }, [entry]));

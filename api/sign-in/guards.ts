@@ -1,0 +1,149 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestAsyncHookHandler, RouteOptions } from 'fastify';
+import { ApiError, noSuchOrder } from '../errors.ts';
+import { errorResponses } from '../routes/error-responses.ts';
+import type { OrderLinks } from './order-links.ts';
+import type { TokenVerifier } from './tokens.ts';
+
+export type SignIn = {
+  /** Checks the tokens of customers and operators; without it customers are believed. */
+  readonly verifyToken?: TokenVerifier | undefined;
+  /** The bearer token that makes an operator of whoever has it. */
+  readonly operatorToken?: string | undefined;
+  readonly orderLinks?: OrderLinks | undefined;
+};
+
+/** How the OpenAPI document names the ways to sign in. */
+export const securitySchemes = {
+  customerToken: {
+    type: 'http',
+    scheme: 'bearer',
+    bearerFormat: 'JWT',
+    description: "A customer's token of the shop's identity provider; its customer id is the customerID of the path.",
+  },
+  orderLink: {
+    type: 'apiKey',
+    in: 'query',
+    name: 'token',
+    description: 'The token of an `redirect_url`: it opens this one order until it ends.',
+  },
+  operatorToken: {
+    type: 'http',
+    scheme: 'bearer',
+    description: "OPERATOR_TOKEN, or a token of the shop's identity provider with the operators' scope.",
+  },
+} as const;
+
+/** Under whose name is written down what is done with OPERATOR_TOKEN. */
+const SHARED_OPERATOR_NAME = 'OPERATOR_TOKEN';
+
+/**
+ * Has customers and operators sign in. Who may call a route is decided by its path, so that a route that is added later is
+ * not open by mistake: `/api/customer/:customerID` is for this customer, and `/api/operator` for operators. With an
+ * `:orderID` in its path, a customer's route also takes the link to the order. To be called before the routes are added.
+ */
+export function addSignIn(app: FastifyInstance, signIn: SignIn): void {
+  app.decorateRequest('actor', null);
+  app.addHook('onRoute', (route) => {
+    if (/^\/api\/operator(\/|$)/.test(route.url)) {
+      guard(route, operatorGuard(signIn), [{ operatorToken: [] }], [401, 403]);
+    } else if (/^\/api\/customer\/:customerID(\/|$)/.test(route.url)) {
+      const isOrder = route.url.includes('/:orderID');
+      if (signIn.verifyToken === undefined && !(isOrder && signIn.orderLinks !== undefined)) return;
+      const security = [
+        // A gateway that signs customers in is none of this document's business.
+        signIn.verifyToken === undefined ? {} : { customerToken: [] },
+        ...(isOrder && signIn.orderLinks !== undefined ? [{ orderLink: [] }] : []),
+      ];
+      guard(route, customerGuard(signIn, isOrder), security, isOrder ? [401] : [401, 403]);
+    }
+  });
+}
+
+/** Adds a guard after the limit of requests, and before the body is read; and says so in the OpenAPI document. */
+function guard(
+  route: RouteOptions,
+  handler: onRequestAsyncHookHandler,
+  security: readonly { readonly [scheme: string]: readonly string[] }[],
+  statuses: readonly (401 | 403)[],
+): void {
+  const others = route.onRequest === undefined ? [] : [route.onRequest].flat();
+  route.onRequest = [...others, handler];
+  const { schema } = route;
+  if (schema === undefined) return;
+  const responses = schema.response as Record<string, unknown> | undefined;
+  route.schema = { ...schema, security, response: { ...errorResponses(...statuses), ...responses } };
+}
+
+function customerGuard({ verifyToken, orderLinks }: SignIn, isOrder: boolean): onRequestAsyncHookHandler {
+  return async (request, reply) => {
+    const { customerID = '', orderID = '' } = request.params as { customerID?: string; orderID?: string };
+    const linkToken = isOrder && orderLinks !== undefined ? tokenOfLink(request) : undefined;
+    if (linkToken !== undefined && orderLinks !== undefined) {
+      if ((await orderLinks.verify(linkToken)) !== orderID) throw noSuchOrder(orderID, 'customer');
+      request.actor = { kind: 'link', orderId: orderID };
+      return;
+    }
+    if (verifyToken === undefined) return; // a gateway has signed the customer in
+    const token = bearerToken(request);
+    if (token === undefined) throw notSignedIn(reply, 'Sign in with the header Authorization: Bearer <token>');
+    const { customerId } = await verified(reply, verifyToken, token);
+    if (customerId !== customerID) {
+      if (isOrder) throw noSuchOrder(orderID, 'customer');
+      throw new ApiError('notAllowed', 'The bearer token is not of the customer in the path');
+    }
+    request.actor = { kind: 'customer', customerId };
+  };
+}
+
+function operatorGuard({ verifyToken, operatorToken }: SignIn): onRequestAsyncHookHandler {
+  return async (request, reply) => {
+    const token = bearerToken(request);
+    if (token !== undefined && operatorToken !== undefined && isSame(token, operatorToken)) {
+      request.actor = { kind: 'operator', name: SHARED_OPERATOR_NAME };
+      return;
+    }
+    if (token === undefined || verifyToken === undefined) {
+      throw notSignedIn(reply, 'Operators sign in with the header Authorization: Bearer <token>');
+    }
+    const { operatorName } = await verified(reply, verifyToken, token);
+    if (operatorName === undefined) throw new ApiError('notAllowed', "The bearer token is not an operator's");
+    request.actor = { kind: 'operator', name: operatorName };
+  };
+}
+
+async function verified(reply: FastifyReply, verifyToken: TokenVerifier, token: string) {
+  try {
+    return await verifyToken(token);
+  } catch (error) {
+    if (error instanceof ApiError && error.statusCode === 401) challenge(reply, 'Bearer error="invalid_token"');
+    throw error;
+  }
+}
+
+function notSignedIn(reply: FastifyReply, message: string): ApiError {
+  challenge(reply, 'Bearer');
+  return new ApiError('notSignedIn', message);
+}
+
+/** RFC 6750, section 3. */
+function challenge(reply: FastifyReply, value: string): void {
+  reply.header('www-authenticate', value);
+}
+
+function bearerToken({ headers }: FastifyRequest): string | undefined {
+  return /^Bearer +(?<token>\S+) *$/i.exec(headers.authorization ?? '')?.groups?.['token'];
+}
+
+/** The token in the address; one that is given twice, or is empty, is none that could be right. */
+function tokenOfLink({ query }: FastifyRequest): string | undefined {
+  const { token } = query as { readonly token?: unknown };
+  if (token === undefined) return undefined;
+  return typeof token === 'string' ? token : '';
+}
+
+/** Compares secrets of any length in constant time. */
+function isSame(given: string, expected: string): boolean {
+  const [left, right] = [given, expected].map((text) => createHash('sha256').update(text).digest());
+  return left !== undefined && right !== undefined && timingSafeEqual(left, right);
+}

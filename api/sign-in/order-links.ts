@@ -1,0 +1,68 @@
+import { errors, jwtVerify, SignJWT } from 'jose';
+import type { OrderLinkConfig } from '../../platform/sign-in-config.ts';
+import { ApiError } from '../errors.ts';
+
+const ALGORITHM = 'HS256';
+/** No token of a provider has these, so that neither passes for the other. */
+const ISSUER = 'orders-api';
+const AUDIENCE = 'order-link';
+/** A link that is asked for again within the hour is the same, as the answer to a repeated create should be. */
+const ROUND_TO_SECONDS = 3600;
+const MAX_TOKEN_LENGTH = 1024;
+
+/** The token in the link to an order's payment page: it reads, pays and cancels this one order until it ends. */
+export type OrderLinks = {
+  readonly sign: (orderId: string) => Promise<string>;
+  /**
+   * Checks the token of a link.
+   *
+   * @returns the order that it opens
+   * @throws ApiError 1004 if it is forged or has ended
+   */
+  readonly verify: (token: string) => Promise<string>;
+  /** How long a link is valid at most, in seconds. */
+  readonly validSeconds: number;
+};
+
+export function createOrderLinks({ secrets, validSeconds }: OrderLinkConfig): OrderLinks {
+  const keys = secrets.map((secret) => new TextEncoder().encode(secret));
+  const [signingKey] = keys;
+  if (signingKey === undefined) throw new RangeError('Links need a secret');
+  return {
+    validSeconds: validSeconds + ROUND_TO_SECONDS,
+    sign: async (orderId) => {
+      const endsAt = Math.ceil((Date.now() / 1000 + validSeconds) / ROUND_TO_SECONDS) * ROUND_TO_SECONDS;
+      return new SignJWT()
+        .setProtectedHeader({ alg: ALGORITHM })
+        .setIssuer(ISSUER)
+        .setAudience(AUDIENCE)
+        .setSubject(orderId)
+        .setExpirationTime(endsAt)
+        .sign(signingKey);
+    },
+    verify: async (token) => {
+      if (token.length > MAX_TOKEN_LENGTH) throw linkRefused(undefined);
+      let failure: unknown;
+      for (const key of keys) {
+        try {
+          const { payload } = await jwtVerify(token, key, {
+            algorithms: [ALGORITHM],
+            issuer: ISSUER,
+            audience: AUDIENCE,
+            requiredClaims: ['sub', 'exp'],
+          });
+          return payload.sub ?? '';
+        } catch (error) {
+          failure = error;
+          if (!(error instanceof errors.JWSSignatureVerificationFailed)) break;
+        }
+      }
+      throw linkRefused(failure);
+    },
+  };
+}
+
+function linkRefused(cause: unknown): ApiError {
+  const why = cause instanceof errors.JWTExpired ? 'has ended; ask the shop for a new one' : 'is not complete';
+  return new ApiError('notSignedIn', `The link to the order ${why}`, { cause });
+}
