@@ -2,6 +2,7 @@ import type { OrderPolicy } from '../contracts/messages.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { Metrics } from '../platform/metrics.ts';
 import { isOrderId } from '../domain/order-id.ts';
+import type { OrderFilter, OrderPage, OrderPosition } from '../database/order-pages.ts';
 import type { OrderRecord } from '../database/orders.ts';
 import { noSuchOrder } from './errors.ts';
 import type { OrderWorkflowClient } from './order-workflow-client.ts';
@@ -13,6 +14,10 @@ export type Dependencies = {
   /** What the shop has decided on; new orders take it along. */
   readonly policy: OrderPolicy;
   readonly findOrder: (orderId: string) => Promise<OrderRecord | undefined>;
+  readonly listOrders: (
+    filter: OrderFilter,
+    page: { readonly limit: number; readonly after?: OrderPosition | undefined },
+  ) => Promise<OrderPage>;
   readonly orderWorkflow: OrderWorkflowClient;
   readonly metrics: Metrics;
   readonly logger: Logger;

@@ -5,7 +5,8 @@ import type { FastifyInstance } from 'fastify';
 import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import { taskQueues } from '../contracts/messages.ts';
 import type { Database } from '../database/database.ts';
-import { findOrder, findOrderIdBy, type OrderLookup } from '../database/orders.ts';
+import { listOrders } from '../database/order-pages.ts';
+import { findOrder } from '../database/orders.ts';
 import type { Config } from '../platform/config.ts';
 import type { Logger } from '../platform/logger.ts';
 import { createMetrics, type Metrics } from '../platform/metrics.ts';
@@ -17,6 +18,7 @@ import { orderPolicy, type PolicyConfig } from './order-policy.ts';
 import { createOrderWorkflowClient } from './order-workflow-client.ts';
 import { cancelOrderRoute } from './routes/cancel-order.ts';
 import { createOrderRoute } from './routes/create-order.ts';
+import { listOrdersRoute } from './routes/list-orders.ts';
 import { type OperatorOptions, operatorRoutes } from './routes/operator.ts';
 import { readOrderRoute } from './routes/read-order.ts';
 import { paymentPages } from './pages/routes.ts';
@@ -46,12 +48,8 @@ export async function createOrdersApi({
     publicUrl: config.publicUrl,
     policy: orderPolicy(config),
     findOrder: (orderId) => findOrder(database, orderId),
-    ...(config.operatorToken !== undefined && {
-      operator: {
-        token: config.operatorToken,
-        findOrderIdBy: (lookup: OrderLookup, value: string) => findOrderIdBy(database, lookup, value),
-      },
-    }),
+    listOrders: (filter, page) => listOrders(database, filter, page),
+    ...(config.operatorToken !== undefined && { operator: { token: config.operatorToken } }),
     orderWorkflow: createOrderWorkflowClient({
       client,
       taskQueues: taskQueues(config.temporal.taskQueuePrefix),
@@ -105,6 +103,7 @@ export async function createOrdersApp(
   takeOnlyJson(app);
   await app.register(createOrderRoute(options));
   await app.register(readOrderRoute(options));
+  await app.register(listOrdersRoute(options));
   await app.register(cancelOrderRoute(options));
   await app.register(paymentPages(options));
   if (options.operator !== undefined) await app.register(operatorRoutes(options, options.operator));

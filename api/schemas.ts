@@ -7,7 +7,7 @@ import { orderStatuses } from '../domain/order-status.ts';
 const PRINTABLE_ASCII = /^[\x20-\x7e]+$/;
 
 /** A printable text of 1 to `maxLength` characters; one message says all of its rules. */
-function asciiText(maxLength: number) {
+export function asciiText(maxLength: number) {
   const rules = `must be a text of 1 to ${maxLength} printable ASCII characters`;
   return z.string(rules).min(1, rules).max(maxLength, rules).regex(PRINTABLE_ASCII, rules);
 }
@@ -69,7 +69,7 @@ export const idempotencyKeySchema = asciiText(255)
   .optional()
   .describe('Sent again with the same request, the key brings the same order and the same answer.');
 
-const orderStatusSchema = z.enum(orderStatuses);
+export const orderStatusSchema = z.enum(orderStatuses);
 
 export const createdOrderSchema = z.object({
   customer_id: z.string(),
@@ -113,19 +113,6 @@ export const operatorOrderSchema = orderSchema.extend({
   workflow_id: z.string(),
   trace_id: z.string(),
 });
-
-/** What support has in hand: one of these finds the order. */
-export const orderLookupSchema = z
-  .strictObject({
-    order_id: asciiText(128).optional(),
-    payment_intent: asciiText(128).optional().describe("Stripe's `pi_…`."),
-    checkout_session: asciiText(128).optional().describe("Stripe's `cs_…`."),
-    tracking_number: asciiText(128).optional(),
-  })
-  .refine(
-    (lookup) => Object.keys(lookup).length === 1,
-    'needs one of order_id, payment_intent, checkout_session and tracking_number',
-  );
 
 /** The reason stands before other sentences on the timeline. */
 export function asSentence(text: string): string {

@@ -1,4 +1,4 @@
-import { listOrders, type OrderFilter } from '../database/order-list.ts';
+import { listOrders, type OrderFilter } from '../database/order-pages.ts';
 import { findOrder, type OrderRecord } from '../database/orders.ts';
 import { formatMoney } from '../domain/money.ts';
 import type { RefundRequest } from '../domain/order-message.ts';
@@ -34,8 +34,8 @@ function linksOf({ settings: { config } }: Context, order: OrderRecord): Links {
   };
 }
 
-export async function showOrders({ database }: Context, filter: OrderFilter): Promise<CommandResult> {
-  const orders = await listOrders(database, filter);
+export async function showOrders({ database }: Context, filter: OrderFilter, limit: number): Promise<CommandResult> {
+  const { orders } = await listOrders(database, filter, { limit });
   const rows = orders.map((order) => [
     order.orderId,
     order.status,

@@ -47,9 +47,10 @@ export function createProgram(onExit: (code: ExitCode) => void): Command {
     .addOption(new Option('--status <status>', 'only orders in this status').choices(orderStatuses))
     .option('--customer <id>', 'only orders of this customer')
     .option('--limit <number>', `orders at most, 1 to ${MAX_LIMIT}`, wholeNumber(1, MAX_LIMIT), DEFAULT_LIMIT)
-    .action((options: Json & { status?: OrderStatus; customer?: string; limit: number }) =>
-      execute(options, (context) => showOrders(context, { ...options, customerId: options.customer })),
-    );
+    .action((options: Json & { status?: OrderStatus; customer?: string; limit: number }) => {
+      const { status, customer: customerId, limit } = options;
+      return execute(options, (context) => showOrders(context, { status, customerId }, limit));
+    });
   command(
     order,
     'cancel',

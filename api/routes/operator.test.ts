@@ -12,7 +12,7 @@ async function start(answers: FakeAnswers) {
     checks: {},
     requestsPerMinute: 1000,
     trustedProxies: [],
-    operator: { token: TOKEN, findOrderIdBy: async () => undefined },
+    operator: { token: TOKEN },
   });
   onTestFinished(() => app.close());
   const post = async (step: string, payload?: unknown, { token = TOKEN, id = orderId } = {}) => {

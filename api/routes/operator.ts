@@ -1,42 +1,27 @@
 import { fastifyBearerAuth } from '@fastify/bearer-auth';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import {
-  emptyBodySchema,
-  envelopeSchema,
-  operatorCancelSchema,
-  operatorOrderSchema,
-  orderLookupSchema,
-  refundOrderSchema,
-} from '../schemas.ts';
-import { isOrderId } from '../../domain/order-id.ts';
-import type { OrderLookup, OrderRecord } from '../../database/orders.ts';
+import { emptyBodySchema, operatorCancelSchema, refundOrderSchema } from '../schemas.ts';
 import { must } from '../../domain/must.ts';
 import { cancelOrder } from '../cancel-order.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { success } from '../envelope.ts';
 import { ApiError } from '../errors.ts';
-import { toOrderView } from '../order-view.ts';
 import { refundOrder } from '../refund-order.ts';
 import { releaseOrder } from '../release-order.ts';
 import { errorResponses } from './error-responses.ts';
+import { operatorOrder, operatorOrderRoutes, toOperatorView } from './operator-orders.ts';
 
 export type OperatorOptions = {
   /** What operators show as their bearer token. */
   readonly token: string;
-  readonly findOrderIdBy: (lookup: OrderLookup, value: string) => Promise<string | undefined>;
 };
 
-const operatorOrder = envelopeSchema(operatorOrderSchema);
 /** Not checked here: a malformed id is answered as an unknown one is. */
 const orderParams = z.object({ orderID: z.string() });
 
 /** What the shop's own people do. Without a token in the settings these routes do not exist. */
-export function operatorRoutes(
-  dependencies: Dependencies,
-  { token, findOrderIdBy }: OperatorOptions,
-): FastifyPluginAsyncZod {
-  const { findOrder } = dependencies;
+export function operatorRoutes(dependencies: Dependencies, { token }: OperatorOptions): FastifyPluginAsyncZod {
   return async (app) => {
     // Compares in constant time. Its own answer is no envelope, so that it only says whether the token is right.
     await app.register(fastifyBearerAuth, { keys: new Set([token]), addHook: false, verifyErrorLogLevel: 'warn' });
@@ -45,24 +30,7 @@ export function operatorRoutes(
       verify(request, reply, (error) => (error === undefined ? next() : next(notSignedIn())));
     });
 
-    app.route({
-      method: 'GET',
-      url: '/api/operator/orders',
-      schema: {
-        operationId: 'findOrder',
-        summary: 'Find an order by what support has in hand',
-        tags: ['Operators'],
-        security: [{ operatorToken: [] }],
-        querystring: orderLookupSchema,
-        response: { 200: operatorOrder, ...errorResponses(400, 401, 404, 429, 500, 503) },
-      },
-      handler: async ({ query }, reply) => {
-        const orderId = await resolve(query, findOrderIdBy);
-        const order = isOrderId(orderId) ? await findOrder(orderId) : undefined;
-        if (order === undefined) throw new ApiError('noSuchOrder', 'There is no such order');
-        return reply.code(200).send(success(toOperatorView(order), order.traceId));
-      },
-    });
+    await app.register(operatorOrderRoutes(dependencies));
 
     app.route({
       method: 'POST',
@@ -149,25 +117,4 @@ export function operatorRoutes(
 
 function notSignedIn(): ApiError {
   return new ApiError('notSignedIn', 'Operators sign in with the header Authorization: Bearer <OPERATOR_TOKEN>');
-}
-
-async function resolve(
-  query: z.output<typeof orderLookupSchema>,
-  findOrderIdBy: OperatorOptions['findOrderIdBy'],
-): Promise<string | undefined> {
-  if (query.payment_intent !== undefined) return findOrderIdBy('paymentIntentId', query.payment_intent);
-  if (query.checkout_session !== undefined) return findOrderIdBy('checkoutSessionId', query.checkout_session);
-  if (query.tracking_number !== undefined) return findOrderIdBy('trackingNumber', query.tracking_number);
-  return query.order_id;
-}
-
-function toOperatorView(order: OrderRecord): z.output<typeof operatorOrderSchema> {
-  return {
-    ...toOrderView(order, order.timeline),
-    kept_amount_minor: order.keptAmountMinor,
-    checkout_session_id: order.checkoutSessionId,
-    payment_intent_id: order.paymentIntentId,
-    workflow_id: order.orderId,
-    trace_id: order.traceId,
-  };
 }

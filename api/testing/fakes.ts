@@ -1,4 +1,5 @@
 import type { CreateResult, OrderLifecycleInput } from '../../contracts/messages.ts';
+import type { OrderPage } from '../../database/order-pages.ts';
 import type { OrderRecord } from '../../database/orders.ts';
 import type { CancelRequest, RefundRequest } from '../../domain/order-message.ts';
 import { createLogger } from '../../platform/logger.ts';
@@ -45,6 +46,8 @@ export function timelineEntry(changes: Partial<OrderRecord['timeline'][number]>)
 
 export type FakeAnswers = {
   readonly orders?: readonly OrderRecord[];
+  /** What every list of orders answers. */
+  readonly page?: OrderPage;
   readonly create?: (input: OrderLifecycleInput) => Promise<CreateResult>;
   readonly cancel?: (orderId: string) => Promise<CancelOutcome>;
   readonly refund?: (order: Pick<OrderRecord, 'orderId' | 'status'>) => Promise<RefundOutcome>;
@@ -58,12 +61,19 @@ export function fakeDependencies(answers: FakeAnswers = {}) {
   const created: OrderLifecycleInput[] = [];
   const cancelled: string[] = [];
   const returned: string[] = [];
+  /** The lists of orders that were read: the filters with a value, and the page. */
+  const listed: unknown[] = [];
   /** What the workflows were asked for, in order. */
   const asked: unknown[] = [];
   const dependencies: Dependencies = {
     publicUrl: 'http://shop.example:8101',
     policy: { paymentWindowMs: 60_000, fulfillmentRetryMs: 60_000, stripeRetryMaxMs: 60_000, holdShipmentFor: [] },
     findOrder: async (orderId) => orders.get(orderId),
+    listOrders: async (filter, page) => {
+      const given = Object.entries({ ...filter, ...page }).filter(([, value]) => value !== undefined);
+      listed.push(Object.fromEntries(given));
+      return answers.page ?? { orders: [], next: undefined };
+    },
     orderWorkflow: {
       create: async (input) => {
         created.push(input);
@@ -90,5 +100,5 @@ export function fakeDependencies(answers: FakeAnswers = {}) {
     metrics: createMetrics(),
     logger: createLogger({ production: true, logLevel: 'silent' }, 'test'),
   };
-  return { dependencies, orders, created, cancelled, returned, asked };
+  return { dependencies, orders, created, cancelled, returned, listed, asked };
 }
