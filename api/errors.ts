@@ -12,6 +12,7 @@ const errorKinds = {
   notJson: { errorCode: 1002, statusCode: 415 },
   noSuchRoute: { errorCode: 1003, statusCode: 404 },
   notSignedIn: { errorCode: 1004, statusCode: 401 },
+  methodNotAllowed: { errorCode: 1007, statusCode: 405 },
   tooManyRequests: { errorCode: 1006, statusCode: 429 },
   noSuchOrder: { errorCode: 2000, statusCode: 404 },
   notCancellable: { errorCode: 2001, statusCode: 409 },
@@ -132,9 +133,6 @@ export function toApiError(error: unknown, bodyLimitBytes = 0): ApiError {
   }
   if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
     return new ApiError('notJson', 'The body is not JSON; send it with the header Content-Type: application/json');
-  }
-  if (code === 'FST_ERR_CTP_EMPTY_JSON_BODY') {
-    return invalidRequest([{ path: 'body', problem: 'is empty, but a JSON object is expected' }]);
   }
   if (code === 'FST_ERR_CTP_INVALID_JSON_BODY') {
     return invalidRequest([{ path: 'body', problem: 'has a field named __proto__ or constructor' }]);

@@ -110,8 +110,8 @@ describe('cancel', () => {
 describe('the rest', () => {
   it.each([
     ['GET', '/'],
-    ['GET', '/api/customer/a/create'],
-    ['DELETE', `/api/customer/a/orders/${'0'.repeat(24)}`],
+    ['GET', '/api/customer/a/make'],
+    ['DELETE', `/api/customer/a/orders/${'0'.repeat(24)}/items`],
   ] as const)('answers 1003 for %s %s', async (method, url) => {
     const { api } = await startApi();
     const response = await api.inject({ method, url });
@@ -125,7 +125,7 @@ describe('the rest', () => {
   });
 
   it('answers 1006 beyond the limit of requests, and says when to come again', async () => {
-    const { read } = await startApi({}, 2);
+    const { read } = await startApi({}, { requestsPerMinute: 2 });
     await read('a');
     await read('a');
     const response = await read('a');
@@ -134,7 +134,7 @@ describe('the rest', () => {
   });
 
   it('answers health checks beyond that limit', async () => {
-    const { api } = await startApi({}, 1);
+    const { api } = await startApi({}, { requestsPerMinute: 1 });
     const answers = [await api.inject('/healthz'), await api.inject('/readyz'), await api.inject('/healthz')];
     expect(answers.map(({ statusCode }) => statusCode)).toEqual([200, 200, 200]);
   });

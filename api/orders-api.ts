@@ -13,7 +13,8 @@ import { createMetrics, type Metrics } from '../platform/metrics.ts';
 import type { ReadinessChecks } from '../platform/operations-server.ts';
 import { addRequestTracing } from '../platform/spans.ts';
 import type { Dependencies } from './dependencies.ts';
-import { createHttpServer, takeOnlyJson } from './http-server.ts';
+import { createHttpServer } from './http-server.ts';
+import { takeOnlyJson } from './json-body.ts';
 import { orderPolicy, type PolicyConfig } from './order-policy.ts';
 import { createOrderWorkflowClient } from './order-workflow-client.ts';
 import { cancelOrderRoute } from './routes/cancel-order.ts';
@@ -70,6 +71,7 @@ export async function createOrdersApp(
     readonly checks: ReadinessChecks;
     readonly requestsPerMinute: number;
     readonly trustedProxies: readonly string[];
+    readonly receiveTimeoutMs?: number;
     /** Without it there are no operator routes. */
     readonly operator?: OperatorOptions;
   },

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { MAX_LINES, MAX_QUANTITY } from '../domain/order-lines.ts';
 import { ORDER_ID } from '../domain/order-id.ts';
 import { orderStatuses } from '../domain/order-status.ts';
+import { unquoteKey } from './idempotency-key.ts';
 
 const PRINTABLE_ASCII = /^[\x20-\x7e]+$/;
 
@@ -66,8 +67,12 @@ function objectProblem(issue: { readonly code?: string | undefined; readonly key
 export const emptyBodySchema = z.strictObject({}, { error: objectProblem }).nullish();
 
 export const idempotencyKeySchema = asciiText(255)
+  .transform(unquoteKey)
+  .refine((key) => key !== '', 'must not be empty between its quotes')
   .optional()
-  .describe('Sent again with the same request, the key brings the same order and the same answer.');
+  .describe(
+    'Sent again with the same request, the key brings the same order and the same answer; `"k"` and `k` are one key.',
+  );
 
 export const orderStatusSchema = z.enum(orderStatuses);
 
