@@ -4,6 +4,7 @@ import type { Metrics } from '../platform/metrics.ts';
 import { isOrderId } from '../domain/order-id.ts';
 import type { OrderFilter, OrderPage, OrderPosition } from '../database/order-pages.ts';
 import type { OrderRecord } from '../database/orders.ts';
+import type { Catalogue } from './catalogue.ts';
 import { noSuchOrder } from './errors.ts';
 import type { OrderWorkflowClient } from './order-workflow-client.ts';
 
@@ -18,6 +19,7 @@ export type Dependencies = {
     filter: OrderFilter,
     page: { readonly limit: number; readonly after?: OrderPosition | undefined },
   ) => Promise<OrderPage>;
+  readonly catalogue: Catalogue;
   readonly orderWorkflow: OrderWorkflowClient;
   readonly metrics: Metrics;
   readonly logger: Logger;

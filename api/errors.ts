@@ -21,6 +21,8 @@ const errorKinds = {
   notReleasable: { errorCode: 2005, statusCode: 409 },
   outOfStock: { errorCode: 3000, statusCode: 409 },
   unknownItem: { errorCode: 3001, statusCode: 422 },
+  itemExists: { errorCode: 3002, statusCode: 409 },
+  noSuchItem: { errorCode: 3003, statusCode: 404 },
   internal: { errorCode: 5000, statusCode: 500 },
   unavailable: { errorCode: 5001, statusCode: 503 },
   /** An order that has not ended has no workflow to ask. To a client it is away; an operator is told of the doctor. */
@@ -89,11 +91,13 @@ export function refusalError(refusal: Exclude<Refusal, { reason: 'orderExists' }
       return new ApiError('outOfStock', `Out of stock: ${told.join('; ')}`, { data: { items }, traceId });
     }
     case 'unknownItem': {
-      const [itemIds, verb] = [refusal.itemIds, refusal.itemIds.length === 1 ? 'item' : 'items'];
-      return new ApiError('unknownItem', `Unknown ${verb}: ${itemIds.join(', ')}`, {
-        data: { item_ids: itemIds },
-        traceId,
-      });
+      const { itemIds, offSaleIds = [] } = refusal;
+      const unknown = itemIds.filter((itemId) => !offSaleIds.includes(itemId));
+      const problems = [
+        ...(unknown.length === 0 ? [] : [`Unknown ${unknown.length === 1 ? 'item' : 'items'}: ${unknown.join(', ')}`]),
+        ...(offSaleIds.length === 0 ? [] : [`Not on sale: ${offSaleIds.join(', ')}`]),
+      ];
+      return new ApiError('unknownItem', problems.join('; '), { data: { item_ids: itemIds }, traceId });
     }
     case 'mixedCurrencies':
       return invalidRequest(

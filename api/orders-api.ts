@@ -12,6 +12,7 @@ import type { Logger } from '../platform/logger.ts';
 import { createMetrics, type Metrics } from '../platform/metrics.ts';
 import type { ReadinessChecks } from '../platform/operations-server.ts';
 import { addRequestTracing } from '../platform/spans.ts';
+import { createCatalogue } from './catalogue.ts';
 import type { Dependencies } from './dependencies.ts';
 import { createHttpServer } from './http-server.ts';
 import { takeOnlyJson } from './json-body.ts';
@@ -19,6 +20,7 @@ import { orderPolicy, type PolicyConfig } from './order-policy.ts';
 import { createOrderWorkflowClient } from './order-workflow-client.ts';
 import { cancelOrderRoute } from './routes/cancel-order.ts';
 import { createOrderRoute } from './routes/create-order.ts';
+import { listItemsRoute } from './routes/list-items.ts';
 import { listOrdersRoute } from './routes/list-orders.ts';
 import { type OperatorOptions, operatorRoutes } from './routes/operator.ts';
 import { readOrderRoute } from './routes/read-order.ts';
@@ -50,6 +52,7 @@ export async function createOrdersApi({
     policy: orderPolicy(config),
     findOrder: (orderId) => findOrder(database, orderId),
     listOrders: (filter, page) => listOrders(database, filter, page),
+    catalogue: createCatalogue(database),
     ...(config.operatorToken !== undefined && { operator: { token: config.operatorToken } }),
     orderWorkflow: createOrderWorkflowClient({
       client,
@@ -106,6 +109,7 @@ export async function createOrdersApp(
   await app.register(createOrderRoute(options));
   await app.register(readOrderRoute(options));
   await app.register(listOrdersRoute(options));
+  await app.register(listItemsRoute(options));
   await app.register(cancelOrderRoute(options));
   await app.register(paymentPages(options));
   if (options.operator !== undefined) await app.register(operatorRoutes(options, options.operator));

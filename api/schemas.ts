@@ -14,7 +14,7 @@ export function asciiText(maxLength: number) {
 }
 
 export const customerIdSchema = asciiText(128).describe("The client's own id of the customer.");
-const itemIdSchema = asciiText(128).describe('The id of an item in stock.');
+export const itemIdSchema = asciiText(128).describe('The id of an item in stock.');
 
 const WHOLE_QUANTITY = `must be a whole number from 1 to ${MAX_QUANTITY}`;
 const LINE_COUNT = `must be a list of 1 to ${MAX_LINES} lines`;
@@ -56,7 +56,10 @@ function refuseLargeSums(lines: readonly z.output<typeof requestedLineSchema>[],
   }
 }
 
-function objectProblem(issue: { readonly code?: string | undefined; readonly keys?: unknown }): string | undefined {
+export function objectProblem(issue: {
+  readonly code?: string | undefined;
+  readonly keys?: unknown;
+}): string | undefined {
   if (issue.code === 'unrecognized_keys' && Array.isArray(issue.keys)) {
     return `has unknown fields: ${issue.keys.join(', ')}`;
   }
@@ -128,11 +131,17 @@ export function asSentence(text: string): string {
 export const DEFAULT_CANCEL_REASON = 'The shop cancelled the order.';
 export const DEFAULT_REFUND_REASON = 'The shop refunded the order.';
 
+/** PostgreSQL has no text with a NUL, and an entry that it refuses would stop the order. */
+const ONE_LINE = /^[^\u0000-\u001F\u007F-\u009F\u2028\u2029]+$/;
+
+/** A text that people write and read: 1 to `maxLength` characters, in one line. */
+export function lineSchema(maxLength: number) {
+  const rules = `must be a text of 1 to ${maxLength} characters in one line`;
+  return z.string(rules).min(1, rules).max(maxLength, rules).regex(ONE_LINE, rules);
+}
+
 function reasonSchema(otherwise: string) {
-  return z
-    .string()
-    .min(1)
-    .max(200)
+  return lineSchema(200)
     .default(otherwise)
     .transform(asSentence)
     .describe("A sentence for the order's timeline, which its customer reads.");

@@ -5,6 +5,7 @@ import type { CancelRequest, RefundRequest } from '../../domain/order-message.ts
 import { createLogger } from '../../platform/logger.ts';
 import { createMetrics } from '../../platform/metrics.ts';
 import type { Dependencies } from '../dependencies.ts';
+import { ApiError } from '../errors.ts';
 import type { CancelOutcome, RefundOutcome, ReleaseOutcome } from '../order-workflow-client.ts';
 
 const AT = new Date('2026-01-02T10:00:00.000Z');
@@ -48,12 +49,27 @@ export type FakeAnswers = {
   readonly orders?: readonly OrderRecord[];
   /** What every list of orders answers. */
   readonly page?: OrderPage;
+  readonly catalogue?: Dependencies['catalogue'];
   readonly create?: (input: OrderLifecycleInput) => Promise<CreateResult>;
   readonly cancel?: (orderId: string) => Promise<CancelOutcome>;
   readonly refund?: (order: Pick<OrderRecord, 'orderId' | 'status'>) => Promise<RefundOutcome>;
   readonly release?: (orderId: string) => Promise<ReleaseOutcome>;
   readonly customerReturned?: () => Promise<void>;
 };
+
+/** A catalogue without items. */
+function emptyCatalogue(): Dependencies['catalogue'] {
+  const nothing = async (itemId: unknown) => {
+    throw new ApiError('noSuchItem', `There is no item ${String(itemId)}`);
+  };
+  return {
+    listItems: async () => [],
+    listItemsOnSale: async () => [],
+    addItem: nothing,
+    changeItem: nothing,
+    changeStock: nothing,
+  };
+}
 
 /** The parts of the orders API without a server behind them; `created`, `asked` and so on hold what was asked for. */
 export function fakeDependencies(answers: FakeAnswers = {}) {
@@ -74,6 +90,7 @@ export function fakeDependencies(answers: FakeAnswers = {}) {
       listed.push(Object.fromEntries(given));
       return answers.page ?? { orders: [], next: undefined };
     },
+    catalogue: answers.catalogue ?? emptyCatalogue(),
     orderWorkflow: {
       create: async (input) => {
         created.push(input);

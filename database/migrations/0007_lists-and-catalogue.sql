@@ -7,8 +7,34 @@ CREATE INDEX orders_by_creation ON orders (created_at DESC, order_id DESC);
 CREATE INDEX orders_by_status ON orders (status, created_at DESC, order_id DESC);
 CREATE INDEX orders_by_customer ON orders (customer_id, created_at DESC, order_id DESC);
 
+-- The catalogue. What came in and what was corrected are one number, which a correction can make negative:
+-- initial + restocked = available + held by reservations.
+ALTER TABLE items
+  ADD COLUMN on_sale boolean NOT NULL DEFAULT true,
+  DROP CONSTRAINT items_restocked_check,
+  ADD CONSTRAINT items_stock_is_not_negative CHECK (initial::bigint + restocked >= 0);
+
+-- Who changed what of an item, when and why. Rows are only added.
+CREATE TABLE item_changes (
+  change_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  item_id text NOT NULL REFERENCES items,
+  at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  changed_by text NOT NULL CHECK (changed_by <> ''),
+  reason text,
+  -- What was changed, before and after it; null for an item that was not there before.
+  old_values jsonb,
+  new_values jsonb NOT NULL
+);
+CREATE INDEX item_changes_by_item ON item_changes (item_id, change_id);
+
 -- Down Migration
 
+DROP TABLE item_changes;
+UPDATE items SET initial = initial + restocked, restocked = 0 WHERE restocked < 0;
+ALTER TABLE items
+  DROP COLUMN on_sale,
+  DROP CONSTRAINT items_stock_is_not_negative,
+  ADD CONSTRAINT items_restocked_check CHECK (restocked >= 0);
 DROP INDEX orders_by_creation, orders_by_status, orders_by_customer;
 CREATE INDEX orders_by_status ON orders (status, created_at DESC);
 CREATE INDEX orders_by_customer ON orders (customer_id, created_at DESC);
