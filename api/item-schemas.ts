@@ -14,7 +14,10 @@ const CURRENCY = 'must be the code of a currency (ISO 4217), in capital letters'
 const PIECES = `must be a whole number from 0 to ${MAX_STOCK_CHANGE}`;
 const CHANGE = `must be a whole number from -${MAX_STOCK_CHANGE} to ${MAX_STOCK_CHANGE}, and not 0`;
 
-const nameSchema = z.string('must be a text').describe('What customers, and Stripe on its page, call it; in one line.');
+const nameSchema = z
+  .string('must be a text')
+  .describe('What customers, and Stripe on its page, call it; in one line.')
+  .meta({ minLength: 1, maxLength: 250 });
 const priceSchema = z
   .int(MINOR_UNITS)
   .min(1, MINOR_UNITS)
@@ -58,7 +61,8 @@ export const changeItemSchema = z
   .refine(
     ({ name, unit_amount_minor: price, on_sale: onSale }) => [name, price, onSale].some((field) => field !== undefined),
     'needs one of name, unit_amount_minor and on_sale',
-  );
+  )
+  .meta({ anyOf: [{ required: ['name'] }, { required: ['unit_amount_minor'] }, { required: ['on_sale'] }] });
 
 export const changeStockSchema = z.strictObject(
   {
@@ -67,6 +71,7 @@ export const changeStockSchema = z.strictObject(
       .min(-MAX_STOCK_CHANGE, CHANGE)
       .max(MAX_STOCK_CHANGE, CHANGE)
       .refine((change) => change !== 0, CHANGE)
+      .meta({ not: { const: 0 } })
       .describe('Pieces that came in; negative if they are lost, broken or were miscounted.'),
     reason: reasonSchema,
   },

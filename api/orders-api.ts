@@ -16,6 +16,7 @@ import { createCatalogue } from './catalogue.ts';
 import type { Dependencies } from './dependencies.ts';
 import { createHttpServer } from './http-server.ts';
 import { takeOnlyJson } from './json-body.ts';
+import { completeDocument } from './openapi-document.ts';
 import { orderPolicy, type PolicyConfig } from './order-policy.ts';
 import { createOrderWorkflowClient } from './order-workflow-client.ts';
 import { cancelOrderRoute } from './routes/cancel-order.ts';
@@ -90,7 +91,9 @@ export async function createOrdersApp(
         title: 'Orders API',
         version: '1',
         description:
-          'Every answer has one envelope: `data`, `errorCode` (0 where all went well), `message`, `traceID`.',
+          'Every answer has one envelope: `data`, `errorCode` (0 if all went well), `message`, `traceID`. Besides the ' +
+          'answers that each route has, 408 and 431 answer what does not arrive in 15 seconds or has too large headers, ' +
+          'and 405 names the methods of a path in its header Allow.',
       },
       tags: [
         { name: 'Orders', description: 'What clients call.' },
@@ -100,6 +103,7 @@ export async function createOrdersApp(
       components: { securitySchemes: { operatorToken: { type: 'http', scheme: 'bearer' } } },
     },
     transform: jsonSchemaTransform,
+    transformObject: completeDocument,
   });
   await app.register(fastifySwaggerUi, {
     routePrefix: '/docs',

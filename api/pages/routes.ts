@@ -18,6 +18,13 @@ const pageQuery = z.object({
 const linkQuery = pageQuery.omit({ notice: true });
 
 const htmlPage = { 'text/html': { schema: z.string() } };
+/** What goes wrong on a page is told on a page. */
+const errorPages = {
+  404: { description: 'There is no such order.', content: htmlPage },
+  429: { description: 'Too many requests; the header Retry-After says how long to wait.', content: htmlPage },
+  500: { description: 'A fault of ours.', content: htmlPage },
+  503: { description: 'Away for the moment.', content: htmlPage },
+};
 /**
  * How long the webhook is waited for once a customer is back from Stripe: mostly it comes a moment later, and an order
  * that is paid by then need not be told, which spares its history seven events. Told, the order asks Stripe at once;
@@ -64,7 +71,7 @@ export function paymentPages(dependencies: Dependencies): FastifyPluginAsyncZod 
         summary: 'The payment page of an order',
         tags: ['Pages'],
         querystring: pageQuery,
-        response: { 200: { description: 'The page.', content: htmlPage } },
+        response: { 200: { description: 'The page.', content: htmlPage }, ...errorPages },
       },
       handler: async (request, reply) => {
         const { 'customer-id': customerId, 'order-id': orderId, notice } = request.query;
@@ -103,7 +110,7 @@ export function paymentPages(dependencies: Dependencies): FastifyPluginAsyncZod 
         description: 'Leads on to the payment page. Nothing is believed of the address: the order asks Stripe itself.',
         tags: ['Pages'],
         querystring: linkQuery,
-        response: { 303: z.undefined().describe('To the payment page.') },
+        response: { 303: z.undefined().describe('To the payment page.'), ...errorPages },
       },
       handler: async (request, reply) => {
         const { 'customer-id': customerId, 'order-id': orderId } = request.query;
@@ -123,7 +130,11 @@ export function paymentPages(dependencies: Dependencies): FastifyPluginAsyncZod 
         summary: 'The cancel button of the payment page',
         tags: ['Pages'],
         querystring: linkQuery,
-        response: { 303: z.undefined().describe('Back to the payment page.') },
+        response: {
+          303: z.undefined().describe('Back to the payment page.'),
+          403: { description: 'Another site had the browser send the form.', content: htmlPage },
+          ...errorPages,
+        },
       },
       preHandler: async (request, reply) => {
         if (isFromElsewhere(request, publicUrl)) {

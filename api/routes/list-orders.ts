@@ -18,7 +18,7 @@ export function listOrdersRoute({ listOrders }: Pick<Dependencies, 'listOrders'>
         tags: ['Orders'],
         params: z.object({ customerID: customerIdSchema }),
         querystring: customerOrdersQuery,
-        response: { 200: envelopeSchema(customerOrdersSchema), ...errorResponses(400, 404, 429, 500, 503) },
+        response: { 200: envelopeSchema(customerOrdersSchema), ...errorResponses(400, 429, 500, 503) },
       },
       handler: async ({ params: { customerID: customerId }, query: { status, limit, cursor } }, reply) => {
         const page = await listOrders({ customerId, status }, { limit, after: cursor });

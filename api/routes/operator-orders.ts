@@ -53,7 +53,7 @@ export function operatorOrderRoutes(
         tags: ['Operators'],
         security: [{ operatorToken: [] }],
         params: z.object({ orderID: z.string() }),
-        response: { 200: operatorOrder, ...errorResponses(401, 404, 429, 500, 503) },
+        response: { 200: operatorOrder, ...errorResponses(400, 401, 404, 429, 500, 503) },
       },
       handler: async ({ params }, reply) => {
         const order = await readAnyOrder(dependencies, params.orderID);
