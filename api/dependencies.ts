@@ -2,6 +2,7 @@ import type { OrderPolicy } from '../contracts/messages.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { Metrics } from '../platform/metrics.ts';
 import { isOrderId } from '../domain/order-id.ts';
+import type { FeedEvent } from '../database/events.ts';
 import type { OrderFilter, OrderPage, OrderPosition } from '../database/order-pages.ts';
 import type { OrderRecord } from '../database/orders.ts';
 import type { Catalogue } from './catalogue.ts';
@@ -19,6 +20,7 @@ export type Dependencies = {
     filter: OrderFilter,
     page: { readonly limit: number; readonly after?: OrderPosition | undefined },
   ) => Promise<OrderPage>;
+  readonly listEvents: (place: { readonly after: number; readonly limit: number }) => Promise<FeedEvent[]>;
   readonly catalogue: Catalogue;
   readonly orderWorkflow: OrderWorkflowClient;
   readonly metrics: Metrics;

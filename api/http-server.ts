@@ -4,6 +4,7 @@ import { fastifyRateLimit } from '@fastify/rate-limit';
 import {
   fastify,
   type FastifyBaseLogger,
+  type FastifyError,
   type FastifyInstance,
   type FastifyReply,
   type FastifyRequest,
@@ -64,13 +65,25 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
     },
     clientErrorHandler: answerBrokenHttp,
   });
-  app.setErrorHandler((error, request, reply) => {
+  const allowedMethods = watchAllowedMethods(app);
+  const sendUnknownRoute = (request: FastifyRequest, reply: FastifyReply): FastifyReply => {
+    const path = request.url.split('?', 1)[0] ?? '';
+    const methods = allowedMethods(path);
+    if (methods.length === 0) {
+      return sendError(new ApiError('noSuchRoute', `There is no route ${request.method} ${path}`), request, reply);
+    }
+    const allow = methods.join(', ');
+    const error = new ApiError('methodNotAllowed', `${path} does not take ${request.method}, but ${allow}`);
+    return sendError(error, request, reply.header('allow', allow));
+  };
+  app.setErrorHandler<FastifyError>((error, request, reply) => {
+    // Fastify asks for the type of a QUERY's body before it notices that there is no such route.
+    if (request.is404 && error.code === 'FST_ERR_ROUTE_MISSING_CONTENT_TYPE') return sendUnknownRoute(request, reply);
     const apiError = toApiError(error, options.bodyLimitBytes);
     logFailure(request, apiError);
     return sendError(apiError, request, reply);
   });
 
-  const allowedMethods = watchAllowedMethods(app);
   await app.register(fastifyHelmet, {
     // Pages say what they need themselves; an answer in JSON needs nothing.
     contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } },
@@ -80,16 +93,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
   // Before the limit of requests, which holds for what is added after it: a probe is never too much.
   addHealthRoutes(app, options.checks, { reasons: false });
   await app.register(fastifyRateLimit, { max: options.requestsPerMinute, timeWindow: '1 minute' });
-  app.setNotFoundHandler({ preHandler: app.rateLimit() }, (request, reply) => {
-    const path = request.url.split('?', 1)[0] ?? '';
-    const methods = allowedMethods(path);
-    if (methods.length === 0) {
-      return sendError(new ApiError('noSuchRoute', `There is no route ${request.method} ${path}`), request, reply);
-    }
-    const allow = methods.join(', ');
-    const error = new ApiError('methodNotAllowed', `${path} does not take ${request.method}, but ${allow}`);
-    return sendError(error, request, reply.header('allow', allow));
-  });
+  app.setNotFoundHandler({ preHandler: app.rateLimit() }, sendUnknownRoute);
   app.addHook('preParsing', (request, reply, payload, done) => {
     const { 'content-encoding': encoding = 'identity', 'content-length': length = '0' } = request.headers;
     const hasBody = length !== '0' || request.headers['transfer-encoding'] !== undefined;

@@ -47,7 +47,7 @@ function withoutByteOrderMark(text: string): string {
  *
  * @returns undefined if the text is JSON
  */
-export function jsonProblem(text: string): string | undefined {
+function jsonProblem(text: string): string | undefined {
   try {
     JSON.parse(text);
     return undefined;

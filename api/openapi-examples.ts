@@ -97,6 +97,24 @@ export const examples: Readonly<Record<string, Example>> = {
     answer: { ...order, ...forOperators, status: 'REFUNDED', kept_amount_minor: 0 },
   },
   releaseOrder: { request: {}, answer: { ...order, ...forOperators } },
+  listEvents: {
+    answer: {
+      events: [
+        {
+          id: 1042,
+          type: 'order.paid',
+          at: PAID_AT,
+          order_id: ORDER_ID,
+          customer_id: CUSTOMER_ID,
+          status: 'PAID',
+          seq: 3,
+          detail: 'The payment has come.',
+          data: {},
+        },
+      ],
+      next: 1042,
+    },
+  },
   operatorListItems: { answer: { items: [item] } },
   addItem: {
     request: { item_id: 'pen', name: 'Pen', unit_amount_minor: 150, currency: 'USD', available: 40, on_sale: true },

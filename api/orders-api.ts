@@ -5,6 +5,7 @@ import type { FastifyInstance } from 'fastify';
 import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import { taskQueues } from '../contracts/messages.ts';
 import type { Database } from '../database/database.ts';
+import { listEvents } from '../database/events.ts';
 import { listOrders } from '../database/order-pages.ts';
 import { findOrder } from '../database/orders.ts';
 import type { Config } from '../platform/config.ts';
@@ -53,6 +54,7 @@ export async function createOrdersApi({
     policy: orderPolicy(config),
     findOrder: (orderId) => findOrder(database, orderId),
     listOrders: (filter, page) => listOrders(database, filter, page),
+    listEvents: (place) => listEvents(database, place),
     catalogue: createCatalogue(database),
     ...(config.operatorToken !== undefined && { operator: { token: config.operatorToken } }),
     orderWorkflow: createOrderWorkflowClient({

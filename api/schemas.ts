@@ -132,7 +132,7 @@ export const DEFAULT_CANCEL_REASON = 'The shop cancelled the order.';
 export const DEFAULT_REFUND_REASON = 'The shop refunded the order.';
 
 /** PostgreSQL has no text with a NUL, and an entry that it refuses would stop the order. */
-const ONE_LINE = /^[^\u0000-\u001F\u007F-\u009F\u2028\u2029]+$/;
+const ONE_LINE = new RegExp(String.raw`^[^\u0000-\u001F\u007F-\u009F\u2028\u2029]+$`);
 
 /** A text that people write and read: 1 to `maxLength` characters, in one line. */
 export function lineSchema(maxLength: number) {

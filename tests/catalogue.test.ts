@@ -46,7 +46,7 @@ const changeStock = (body: object) => send('POST', path('/stock'), body);
 const order = (quantity = 1) => world.create(newCustomer(), [{ itemID: itemId, quantity }]);
 async function listed(url: string): Promise<ItemView | undefined> {
   const { data } = await send('GET', url, undefined, url === ITEMS ? operator : {});
-  return (data?.['items'] as ItemView[]).find((item) => item['item_id'] === itemId);
+  return ((data?.['items'] ?? []) as ItemView[]).find((item) => item['item_id'] === itemId);
 }
 
 describe('an item', () => {

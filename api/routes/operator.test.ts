@@ -84,6 +84,15 @@ describe('cancel', () => {
     expect(asked).toEqual([{ cancel: orderId, by: 'operator', reason }]);
   });
 
+  test.each(['a\u0000b', 'two\nlines', ''])('refuses the reason %j, which a timeline cannot hold', async (reason) => {
+    const { post, asked } = await start({ orders: [orderRecord({ status: 'WAITING_FOR_PAYMENT' })] });
+    expect(await post('cancel', { reason })).toMatchObject({
+      status: 400,
+      data: { fields: [{ path: 'reason', problem: expect.stringContaining('one line') }] },
+    });
+    expect(asked).toEqual([]);
+  });
+
   test('answers 200 once the order has ended', async () => {
     const { post } = await start({ orders: [orderRecord({ status: 'CANCELLED' })] });
     expect(await post('cancel')).toMatchObject({ status: 200, errorCode: 0, data: { status: 'CANCELLED' } });

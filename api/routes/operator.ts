@@ -10,6 +10,7 @@ import { ApiError } from '../errors.ts';
 import { refundOrder } from '../refund-order.ts';
 import { releaseOrder } from '../release-order.ts';
 import { errorResponses } from './error-responses.ts';
+import { operatorEventRoutes } from './operator-events.ts';
 import { operatorItemRoutes } from './operator-items.ts';
 import { operatorOrder, operatorOrderRoutes, toOperatorView } from './operator-orders.ts';
 
@@ -33,6 +34,7 @@ export function operatorRoutes(dependencies: Dependencies, { token }: OperatorOp
 
     await app.register(operatorOrderRoutes(dependencies));
     await app.register(operatorItemRoutes(dependencies));
+    await app.register(operatorEventRoutes(dependencies));
 
     app.route({
       method: 'POST',

@@ -1,4 +1,5 @@
 import type { CreateResult, OrderLifecycleInput } from '../../contracts/messages.ts';
+import type { FeedEvent } from '../../database/events.ts';
 import type { OrderPage } from '../../database/order-pages.ts';
 import type { OrderRecord } from '../../database/orders.ts';
 import type { CancelRequest, RefundRequest } from '../../domain/order-message.ts';
@@ -49,6 +50,7 @@ export type FakeAnswers = {
   readonly orders?: readonly OrderRecord[];
   /** What every list of orders answers. */
   readonly page?: OrderPage;
+  readonly events?: readonly FeedEvent[];
   readonly catalogue?: Dependencies['catalogue'];
   readonly create?: (input: OrderLifecycleInput) => Promise<CreateResult>;
   readonly cancel?: (orderId: string) => Promise<CancelOutcome>;
@@ -89,6 +91,10 @@ export function fakeDependencies(answers: FakeAnswers = {}) {
       const given = Object.entries({ ...filter, ...page }).filter(([, value]) => value !== undefined);
       listed.push(Object.fromEntries(given));
       return answers.page ?? { orders: [], next: undefined };
+    },
+    listEvents: async (place) => {
+      listed.push(place);
+      return [...(answers.events ?? [])];
     },
     catalogue: answers.catalogue ?? emptyCatalogue(),
     orderWorkflow: {

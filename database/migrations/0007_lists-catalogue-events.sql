@@ -27,7 +27,24 @@ CREATE TABLE item_changes (
 );
 CREATE INDEX item_changes_by_item ON item_changes (item_id, change_id);
 
+-- The feed of events: every entry of every timeline in one order without gaps. Whoever reads the feed numbers the entries
+-- that are committed and have no number yet, one reader at a time; a sequence would have gaps, and would number entries in
+-- another order than the one in which they become visible. See database/events.ts.
+ALTER TABLE order_timeline ADD COLUMN event_id bigint CHECK (event_id > 0);
+UPDATE order_timeline t SET event_id = numbered.event_id
+FROM (
+  SELECT order_id, seq, row_number() OVER (ORDER BY reached_at, order_id, seq) AS event_id
+  FROM (
+    SELECT order_id, seq, max(at) OVER (PARTITION BY order_id ORDER BY seq) AS reached_at FROM order_timeline
+  ) entries
+) numbered
+WHERE t.order_id = numbered.order_id AND t.seq = numbered.seq;
+ALTER TABLE order_timeline ADD UNIQUE (event_id);
+CREATE INDEX order_timeline_without_number ON order_timeline (order_id, seq) WHERE event_id IS NULL;
+
 -- Down Migration
+
+ALTER TABLE order_timeline DROP COLUMN event_id;
 
 DROP TABLE item_changes;
 UPDATE items SET initial = initial + restocked, restocked = 0 WHERE restocked < 0;
