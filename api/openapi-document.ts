@@ -66,12 +66,8 @@ function completeParameters({ parameters = [] }: Operation): void {
 function completeBody({ requestBody }: Operation, example: unknown): void {
   const json = requestBody?.content['application/json'];
   if (requestBody === undefined || json === undefined) return;
-  const { anyOf } = json.schema as { anyOf?: readonly Json[] };
-  const given = anyOf?.filter(({ type }) => type !== 'null');
-  if (given?.length === 1 && anyOf?.length === 2) {
-    requestBody.required = false;
-    json.schema = { ...given[0] };
-  }
+  const { anyOf = [] } = json.schema as { anyOf?: readonly Json[] };
+  requestBody.required = !anyOf.some(({ type }) => type === 'null');
   if (example !== undefined) json.example = example;
 }
 

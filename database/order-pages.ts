@@ -53,7 +53,7 @@ type Page = { readonly limit: number; readonly after?: OrderPosition | undefined
 export async function listOrders(database: Database, filter: OrderFilter, page: Page): Promise<OrderPage> {
   const listed = await withSqlSpan('orders.list', async () => database.query(orderPageStatement(filter, page)));
   const rows = pageRow.array().parse(listed.rows);
-  const orders = rows.slice(0, page.limit).map((row) => listedOrder.parse(row));
+  const orders = rows.slice(0, page.limit).map(({ position: _, ...order }) => order);
   const last = rows[page.limit - 1];
   const hasMore = rows.length > page.limit && last !== undefined;
   return { orders, next: hasMore ? { createdAt: last.position, orderId: last.orderId } : undefined };
