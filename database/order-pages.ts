@@ -14,7 +14,7 @@ const listedOrder = z.object({
   createdAt: z.date(),
   updatedAt: z.date(),
 });
-const pageRow = listedOrder.extend({ position: z.string() });
+const positionRow = z.object({ orderId: z.string(), position: z.string() });
 
 /** An order in a list, without what hangs on it. */
 export type PagedOrder = z.infer<typeof listedOrder>;
@@ -52,11 +52,10 @@ type Page = { readonly limit: number; readonly after?: OrderPosition | undefined
  */
 export async function listOrders(database: Database, filter: OrderFilter, page: Page): Promise<OrderPage> {
   const listed = await withSqlSpan('orders.list', async () => database.query(orderPageStatement(filter, page)));
-  const rows = pageRow.array().parse(listed.rows);
-  const orders = rows.slice(0, page.limit).map(({ position: _, ...order }) => order);
-  const last = rows[page.limit - 1];
-  const hasMore = rows.length > page.limit && last !== undefined;
-  return { orders, next: hasMore ? { createdAt: last.position, orderId: last.orderId } : undefined };
+  const orders = listedOrder.array().parse(listed.rows.slice(0, page.limit));
+  if (listed.rows.length <= page.limit) return { orders, next: undefined };
+  const { orderId, position } = positionRow.parse(listed.rows[page.limit - 1]);
+  return { orders, next: { createdAt: position, orderId } };
 }
 
 /** The comparisons of the statement; each has one parameter. */

@@ -121,12 +121,12 @@ async function measureFeed(database: Database): Promise<string> {
   };
   for (let round = 0; round < ROUNDS; round += 1) {
     rates['nobody reads the feed']?.push(await write(database));
-    let isDone = false;
+    const writers = { areDone: false };
     const reader = (async () => {
-      while (!isDone) after = (await listEvents(database, { after, limit: LIMIT })).at(-1)?.eventId ?? after;
+      while (!writers.areDone) after = (await listEvents(database, { after, limit: LIMIT })).at(-1)?.eventId ?? after;
     })();
     rates['a reader follows it']?.push(await write(database));
-    isDone = true;
+    writers.areDone = true;
     await reader;
     await numberWhenWritten(database);
     rates['writers give numbers']?.push(await write(database));
