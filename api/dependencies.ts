@@ -3,7 +3,10 @@ import type { LimitsConfig } from '../platform/limits-config.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { Metrics } from '../platform/metrics.ts';
 import { isOrderId } from '../domain/order-id.ts';
+import type { FeedEvent } from '../database/events.ts';
+import type { OrderFilter, OrderPage, OrderPosition } from '../database/order-pages.ts';
 import type { OrderRecord } from '../database/orders.ts';
+import type { Catalogue } from './catalogue.ts';
 import { noSuchOrder } from './errors.ts';
 import type { OrderWorkflowClient } from './order-workflow-client.ts';
 import type { OrderLinks } from './sign-in/order-links.ts';
@@ -21,6 +24,12 @@ export type Dependencies = {
   /** Keys the ids of orders that come with an idempotency key, and the hashes of client addresses. */
   readonly orderIdSecret?: string | undefined;
   readonly findOrder: (orderId: string) => Promise<OrderRecord | undefined>;
+  readonly listOrders: (
+    filter: OrderFilter,
+    page: { readonly limit: number; readonly after?: OrderPosition | undefined },
+  ) => Promise<OrderPage>;
+  readonly listEvents: (place: { readonly after: number; readonly limit: number }) => Promise<FeedEvent[]>;
+  readonly catalogue: Catalogue;
   readonly orderWorkflow: OrderWorkflowClient;
   readonly metrics: Metrics;
   readonly logger: Logger;

@@ -13,6 +13,7 @@ const errorKinds = {
   noSuchRoute: { errorCode: 1003, statusCode: 404 },
   notSignedIn: { errorCode: 1004, statusCode: 401 },
   notAllowed: { errorCode: 1005, statusCode: 403 },
+  methodNotAllowed: { errorCode: 1007, statusCode: 405 },
   tooManyRequests: { errorCode: 1006, statusCode: 429 },
   noSuchOrder: { errorCode: 2000, statusCode: 404 },
   notCancellable: { errorCode: 2001, statusCode: 409 },
@@ -22,6 +23,8 @@ const errorKinds = {
   notReleasable: { errorCode: 2005, statusCode: 409 },
   outOfStock: { errorCode: 3000, statusCode: 409 },
   unknownItem: { errorCode: 3001, statusCode: 422 },
+  itemExists: { errorCode: 3002, statusCode: 409 },
+  noSuchItem: { errorCode: 3003, statusCode: 404 },
   internal: { errorCode: 5000, statusCode: 500 },
   unavailable: { errorCode: 5001, statusCode: 503 },
   /** An order that has not ended has no workflow to ask. To a client it is away; an operator is told of the doctor. */
@@ -90,11 +93,13 @@ export function refusalError(refusal: Exclude<Refusal, { reason: 'orderExists' }
       return new ApiError('outOfStock', `Out of stock: ${told.join('; ')}`, { data: { items }, traceId });
     }
     case 'unknownItem': {
-      const [itemIds, verb] = [refusal.itemIds, refusal.itemIds.length === 1 ? 'item' : 'items'];
-      return new ApiError('unknownItem', `Unknown ${verb}: ${itemIds.join(', ')}`, {
-        data: { item_ids: itemIds },
-        traceId,
-      });
+      const { itemIds, offSaleIds = [] } = refusal;
+      const unknown = itemIds.filter((itemId) => !offSaleIds.includes(itemId));
+      const problems = [
+        ...(unknown.length === 0 ? [] : [`Unknown ${unknown.length === 1 ? 'item' : 'items'}: ${unknown.join(', ')}`]),
+        ...(offSaleIds.length === 0 ? [] : [`Not on sale: ${offSaleIds.join(', ')}`]),
+      ];
+      return new ApiError('unknownItem', problems.join('; '), { data: { item_ids: itemIds }, traceId });
     }
     case 'mixedCurrencies':
       return invalidRequest(
@@ -159,9 +164,6 @@ export function toApiError(error: unknown, bodyLimitBytes = 0): ApiError {
   }
   if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
     return new ApiError('notJson', 'The body is not JSON; send it with the header Content-Type: application/json');
-  }
-  if (code === 'FST_ERR_CTP_EMPTY_JSON_BODY') {
-    return invalidRequest([{ path: 'body', problem: 'is empty, but a JSON object is expected' }]);
   }
   if (code === 'FST_ERR_CTP_INVALID_JSON_BODY') {
     return invalidRequest([{ path: 'body', problem: 'has a field named __proto__ or constructor' }]);

@@ -4,6 +4,7 @@ import { fastifyRateLimit } from '@fastify/rate-limit';
 import {
   fastify,
   type FastifyBaseLogger,
+  type FastifyError,
   type FastifyInstance,
   type FastifyReply,
   type FastifyRequest,
@@ -13,10 +14,15 @@ import type { Logger } from '../platform/logger.ts';
 import { addRequestMetrics, type Metrics } from '../platform/metrics.ts';
 import { addHealthRoutes, type ReadinessChecks } from '../platform/operations-server.ts';
 import { recordSpanError, traceIdOf } from '../platform/spans.ts';
+import { watchAllowedMethods } from './allowed-methods.ts';
 import { ApiError, invalidRequest, toApiError } from './errors.ts';
 
 /** A request that takes longer to arrive is cut off, so that slow senders cannot hold all connections. */
 const RECEIVE_TIMEOUT_MS = 15_000;
+/** How often Node looks for such requests; its own 30 s would let one live for 45. */
+const RECEIVE_CHECK_MS = 1_000;
+/** How long a connection that was answered and is to end may take to do so, before it is ended. */
+const LINGER_MS = 1_000;
 /** A customer id has 128 characters at most, and each may be percent-encoded. */
 const MAX_PARAM_LENGTH = 3 * 128;
 
@@ -30,6 +36,8 @@ export type HttpServerOptions = {
   readonly requestsPerMinute: number;
   /** Proxies whose X-Forwarded-For is believed. */
   readonly trustedProxies: readonly string[];
+  /** Within which a request has to arrive, headers and body; 15 seconds unless a test is in a hurry. */
+  readonly receiveTimeoutMs?: number;
 };
 
 /**
@@ -38,19 +46,39 @@ export type HttpServerOptions = {
  */
 export async function createHttpServer(options: HttpServerOptions): Promise<FastifyInstance> {
   const loggerInstance: FastifyBaseLogger = options.logger;
+  const receiveTimeoutMs = options.receiveTimeoutMs ?? RECEIVE_TIMEOUT_MS;
   const app: FastifyInstance = fastify({
     loggerInstance,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: options.bodyLimitBytes,
-    requestTimeout: RECEIVE_TIMEOUT_MS,
+    requestTimeout: receiveTimeoutMs,
+    http: {
+      // Left alone it stays at 60 s, above the limit of the whole request, and Node then takes each for the other.
+      headersTimeout: receiveTimeoutMs,
+      requestTimeout: receiveTimeoutMs,
+      connectionsCheckingInterval: Math.min(RECEIVE_CHECK_MS, receiveTimeoutMs),
+    },
     trustProxy: options.trustedProxies.length === 0 ? false : [...options.trustedProxies],
-    routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
+    routerOptions: { maxParamLength: MAX_PARAM_LENGTH, ignoreTrailingSlash: true },
     frameworkErrors: (error, request, reply) => {
       void sendError(toApiError(error), request, reply);
     },
     clientErrorHandler: answerBrokenHttp,
   });
-  app.setErrorHandler((error, request, reply) => {
+  const allowedMethods = watchAllowedMethods(app);
+  const sendUnknownRoute = (request: FastifyRequest, reply: FastifyReply): FastifyReply => {
+    const path = request.url.split('?', 1)[0] ?? '';
+    const methods = allowedMethods(path);
+    if (methods.length === 0) {
+      return sendError(new ApiError('noSuchRoute', `There is no route ${request.method} ${path}`), request, reply);
+    }
+    const allow = methods.join(', ');
+    const error = new ApiError('methodNotAllowed', `${path} does not take ${request.method}, but ${allow}`);
+    return sendError(error, request, reply.header('allow', allow));
+  };
+  app.setErrorHandler<FastifyError>((error, request, reply) => {
+    // Fastify asks for the type of a QUERY's body before it notices that there is no such route.
+    if (request.is404 && error.code === 'FST_ERR_ROUTE_MISSING_CONTENT_TYPE') return sendUnknownRoute(request, reply);
     const apiError = toApiError(error, options.bodyLimitBytes);
     logFailure(request, apiError);
     return sendError(apiError, request, reply);
@@ -65,9 +93,15 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
   // Before the limit of requests, which holds for what is added after it: a probe is never too much.
   addHealthRoutes(app, options.checks, { reasons: false });
   await app.register(fastifyRateLimit, { max: options.requestsPerMinute, timeWindow: '1 minute' });
-  app.setNotFoundHandler({ preHandler: app.rateLimit() }, (request, reply) => {
-    const error = new ApiError('noSuchRoute', `There is no route ${request.method} ${request.url.split('?', 1)[0]}`);
-    return sendError(error, request, reply);
+  app.setNotFoundHandler({ preHandler: app.rateLimit() }, sendUnknownRoute);
+  app.addHook('preParsing', (request, reply, payload, done) => {
+    const { 'content-encoding': encoding = 'identity', 'content-length': length = '0' } = request.headers;
+    const hasBody = length !== '0' || request.headers['transfer-encoding'] !== undefined;
+    if (!hasBody || request.is404 || encoding.toLowerCase() === 'identity') return done(null, payload);
+    void reply.header('accept-encoding', 'identity');
+    return done(
+      new ApiError('notJson', 'The body has a Content-Encoding, and is not read; send it without, not compressed'),
+    );
   });
   addRequestMetrics(app, options.metrics);
   app.addHook('onResponse', (request, reply, done) => {
@@ -85,31 +119,6 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
     done();
   });
   return app;
-}
-
-/** Takes JSON and nothing else, and says where a body is no JSON. */
-export function takeOnlyJson(app: FastifyInstance): void {
-  const parse = app.getDefaultJsonParser('error', 'error');
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
-    const text = body.toString();
-    // Its own handling of an empty body stays; only what is no JSON gets a better message.
-    const problem = text === '' ? undefined : jsonProblem(text);
-    if (problem === undefined) return parse(request, text, done);
-    return done(invalidRequest([{ path: 'body', problem }]));
-  });
-}
-
-function jsonProblem(text: string): string | undefined {
-  try {
-    JSON.parse(text);
-    return undefined;
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    const position = Number(/position (\d+)/.exec(reason)?.[1] ?? text.length);
-    const before = text.slice(0, position).split('\n');
-    return `is not JSON: something is wrong at line ${before.length}, column ${(before.at(-1) ?? '').length + 1}`;
-  }
 }
 
 /** Writes to the log what is ours to fix, and leaves what the client did wrong to the client. */
@@ -148,4 +157,7 @@ function answerBrokenHttp(error: Error & { code?: string }, socket: Socket): voi
   socket.end(
     `HTTP/1.1 ${status}\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
   );
+  // A sender that does not stop would keep its half of the connection open.
+  const timer = setTimeout(() => socket.destroy(), LINGER_MS);
+  socket.once('close', () => clearTimeout(timer));
 }

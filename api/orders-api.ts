@@ -5,19 +5,26 @@ import type { FastifyInstance } from 'fastify';
 import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import { taskQueues } from '../contracts/messages.ts';
 import type { Database } from '../database/database.ts';
-import { findOrder, findOrderIdBy, type OrderLookup } from '../database/orders.ts';
+import { listEvents } from '../database/events.ts';
+import { listOrders } from '../database/order-pages.ts';
+import { findOrder } from '../database/orders.ts';
 import type { Config } from '../platform/config.ts';
 import type { Logger } from '../platform/logger.ts';
 import { createMetrics, type Metrics } from '../platform/metrics.ts';
 import type { ReadinessChecks } from '../platform/operations-server.ts';
 import { addRequestTracing } from '../platform/spans.ts';
+import { createCatalogue } from './catalogue.ts';
 import type { Dependencies } from './dependencies.ts';
-import { createHttpServer, takeOnlyJson } from './http-server.ts';
+import { createHttpServer } from './http-server.ts';
+import { takeOnlyJson } from './json-body.ts';
+import { completeDocument } from './openapi-document.ts';
 import { orderPolicy, type PolicyConfig } from './order-policy.ts';
 import { createOrderWorkflowClient } from './order-workflow-client.ts';
 import { cancelOrderRoute } from './routes/cancel-order.ts';
 import { createOrderRoute } from './routes/create-order.ts';
-import { type OperatorOptions, operatorRoutes } from './routes/operator.ts';
+import { listItemsRoute } from './routes/list-items.ts';
+import { listOrdersRoute } from './routes/list-orders.ts';
+import { operatorRoutes } from './routes/operator.ts';
 import { readOrderRoute } from './routes/read-order.ts';
 import { paymentPages } from './pages/routes.ts';
 import { addSignIn, securitySchemes } from './sign-in/guards.ts';
@@ -67,11 +74,10 @@ export async function createOrdersApi({
     orderIdSecret: config.orderIdSecret,
     // Who signs in is counted by name: a shop's server orders for all customers from one address.
     limits: config.limits && { ...config.limits, ...(config.signIn !== undefined && { address: undefined }) },
-    ...((config.operatorToken !== undefined || config.signIn !== undefined) && {
-      operator: {
-        findOrderIdBy: (lookup: OrderLookup, value: string) => findOrderIdBy(database, lookup, value),
-      },
-    }),
+    listOrders: (filter, page) => listOrders(database, filter, page),
+    listEvents: (place) => listEvents(database, place),
+    catalogue: createCatalogue(database),
+    hasOperators: config.operatorToken !== undefined || config.signIn !== undefined,
     orderWorkflow: createOrderWorkflowClient({
       client,
       taskQueues: taskQueues(config.temporal.taskQueuePrefix),
@@ -95,8 +101,9 @@ export async function createOrdersApp(
     /** Checks the tokens of customers and operators; without it customers are believed. */
     readonly verifyToken?: TokenVerifier | undefined;
     readonly operatorToken?: string | undefined;
-    /** Without it there are no operator routes. */
-    readonly operator?: OperatorOptions;
+    readonly receiveTimeoutMs?: number;
+    /** Whether operators can sign in; if not, there are no operator routes. */
+    readonly hasOperators?: boolean;
   },
 ): Promise<FastifyInstance> {
   const app = await createHttpServer({ ...options, bodyLimitBytes: BODY_LIMIT_BYTES });
@@ -110,7 +117,9 @@ export async function createOrdersApp(
         title: 'Orders API',
         version: '1',
         description:
-          'Every answer has one envelope: `data`, `errorCode` (0 where all went well), `message`, `traceID`.',
+          'Every answer has one envelope: `data`, `errorCode` (0 if all went well), `message`, `traceID`. Besides the ' +
+          'answers that each route has, 408 and 431 answer what does not arrive in 15 seconds or has too large headers, ' +
+          'and 405 names the methods of a path in its header Allow.',
       },
       tags: [
         { name: 'Orders', description: 'What clients call.' },
@@ -120,6 +129,7 @@ export async function createOrdersApp(
       components: { securitySchemes },
     },
     transform: jsonSchemaTransform,
+    transformObject: completeDocument,
   });
   await app.register(fastifySwaggerUi, {
     routePrefix: '/docs',
@@ -129,8 +139,10 @@ export async function createOrdersApp(
   addSignIn(app, options);
   await app.register(createOrderRoute(options));
   await app.register(readOrderRoute(options));
+  await app.register(listOrdersRoute(options));
+  await app.register(listItemsRoute(options));
   await app.register(cancelOrderRoute(options));
   await app.register(paymentPages(options));
-  if (options.operator !== undefined) await app.register(operatorRoutes(options, options.operator));
+  if (options.hasOperators === true) await app.register(operatorRoutes(options));
   return app;
 }

@@ -3,17 +3,18 @@ import { z } from 'zod';
 import { MAX_LINES, MAX_QUANTITY } from '../domain/order-lines.ts';
 import { ORDER_ID } from '../domain/order-id.ts';
 import { orderStatuses } from '../domain/order-status.ts';
+import { unquoteKey } from './idempotency-key.ts';
 
 const PRINTABLE_ASCII = /^[\x20-\x7e]+$/;
 
 /** A printable text of 1 to `maxLength` characters; one message says all of its rules. */
-function asciiText(maxLength: number) {
+export function asciiText(maxLength: number) {
   const rules = `must be a text of 1 to ${maxLength} printable ASCII characters`;
   return z.string(rules).min(1, rules).max(maxLength, rules).regex(PRINTABLE_ASCII, rules);
 }
 
 export const customerIdSchema = asciiText(128).describe("The client's own id of the customer.");
-const itemIdSchema = asciiText(128).describe('The id of an item in stock.');
+export const itemIdSchema = asciiText(128).describe('The id of an item in stock.');
 
 const WHOLE_QUANTITY = `must be a whole number from 1 to ${MAX_QUANTITY}`;
 const LINE_COUNT = `must be a list of 1 to ${MAX_LINES} lines`;
@@ -55,7 +56,10 @@ function refuseLargeSums(lines: readonly z.output<typeof requestedLineSchema>[],
   }
 }
 
-function objectProblem(issue: { readonly code?: string | undefined; readonly keys?: unknown }): string | undefined {
+export function objectProblem(issue: {
+  readonly code?: string | undefined;
+  readonly keys?: unknown;
+}): string | undefined {
   if (issue.code === 'unrecognized_keys' && Array.isArray(issue.keys)) {
     return `has unknown fields: ${issue.keys.join(', ')}`;
   }
@@ -66,10 +70,14 @@ function objectProblem(issue: { readonly code?: string | undefined; readonly key
 export const emptyBodySchema = z.strictObject({}, { error: objectProblem }).nullish();
 
 export const idempotencyKeySchema = asciiText(255)
+  .transform(unquoteKey)
+  .refine((key) => key !== '', 'must not be empty between its quotes')
   .optional()
-  .describe('Sent again with the same request, the key brings the same order and the same answer.');
+  .describe(
+    'Sent again with the same request, the key brings the same order and the same answer; `"k"` and `k` are one key.',
+  );
 
-const orderStatusSchema = z.enum(orderStatuses);
+export const orderStatusSchema = z.enum(orderStatuses);
 
 export const createdOrderSchema = z.object({
   customer_id: z.string(),
@@ -122,19 +130,6 @@ export const operatorOrderSchema = orderSchema.extend({
   trace_id: z.string(),
 });
 
-/** What support has in hand: one of these finds the order. */
-export const orderLookupSchema = z
-  .strictObject({
-    order_id: asciiText(128).optional(),
-    payment_intent: asciiText(128).optional().describe("Stripe's `pi_…`."),
-    checkout_session: asciiText(128).optional().describe("Stripe's `cs_…`."),
-    tracking_number: asciiText(128).optional(),
-  })
-  .refine(
-    (lookup) => Object.keys(lookup).length === 1,
-    'needs one of order_id, payment_intent, checkout_session and tracking_number',
-  );
-
 /** The reason stands before other sentences on the timeline. */
 export function asSentence(text: string): string {
   return /[.!?]$/.test(text) ? text : `${text}.`;
@@ -144,11 +139,17 @@ export function asSentence(text: string): string {
 export const DEFAULT_CANCEL_REASON = 'The shop cancelled the order.';
 export const DEFAULT_REFUND_REASON = 'The shop refunded the order.';
 
+/** PostgreSQL has no text with a NUL, and an entry that it refuses would stop the order. */
+const ONE_LINE = new RegExp(String.raw`^[^\u0000-\u001F\u007F-\u009F\u2028\u2029]+$`);
+
+/** A text that people write and read: 1 to `maxLength` characters, in one line. */
+export function lineSchema(maxLength: number) {
+  const rules = `must be a text of 1 to ${maxLength} characters in one line`;
+  return z.string(rules).min(1, rules).max(maxLength, rules).regex(ONE_LINE, rules);
+}
+
 function reasonSchema(otherwise: string) {
-  return z
-    .string()
-    .min(1)
-    .max(200)
+  return lineSchema(200)
     .default(otherwise)
     .transform(asSentence)
     .describe("A sentence for the order's timeline, which its customer reads.");

@@ -69,6 +69,7 @@ export async function createWebhookApp(options: {
   readonly checks: ReadinessChecks;
   readonly requestsPerMinute: number;
   readonly trustedProxies: readonly string[];
+  readonly receiveTimeoutMs?: number;
   readonly metrics: Metrics;
   readonly logger: Logger;
 }): Promise<FastifyInstance> {

@@ -50,6 +50,10 @@ function ofUseCase(error: ApiError): CliError {
   switch (kind) {
     case 'noSuchOrder':
       return told(exitCodes.notFound, `${message}.`);
+    case 'noSuchItem':
+      return told(exitCodes.notFound, `${message}. \`npm run cli -- stock list\` shows all items.`);
+    case 'invalidRequest':
+      return told(exitCodes.usage, message);
     case 'unavailable':
       return told(exitCodes.away, message);
     case 'noWorkflow':

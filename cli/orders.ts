@@ -1,5 +1,4 @@
-import { userInfo } from 'node:os';
-import { listOrders, type OrderFilter } from '../database/order-list.ts';
+import { listOrders, type OrderFilter } from '../database/order-pages.ts';
 import { findOrder, type OrderRecord } from '../database/orders.ts';
 import { formatMoney } from '../domain/money.ts';
 import type { RefundRequest } from '../domain/order-message.ts';
@@ -8,6 +7,7 @@ import { refundOrder } from '../api/refund-order.ts';
 import { releaseOrder } from '../api/release-order.ts';
 import type { Context } from './context.ts';
 import { CliError, exitCodes } from './errors.ts';
+import { operatorName } from './operator-name.ts';
 import { describeOrder, type Links } from './order-text.ts';
 import type { CommandResult } from './run-command.ts';
 import { formatTime, table } from './text.ts';
@@ -35,8 +35,8 @@ function linksOf({ settings: { config } }: Context, order: OrderRecord): Links {
   };
 }
 
-export async function showOrders({ database }: Context, filter: OrderFilter): Promise<CommandResult> {
-  const orders = await listOrders(database, filter);
+export async function showOrders({ database }: Context, filter: OrderFilter, limit: number): Promise<CommandResult> {
+  const { orders } = await listOrders(database, filter, { limit });
   const rows = orders.map((order) => [
     order.orderId,
     order.status,
@@ -91,11 +91,6 @@ export async function release(context: Context, orderId: string): Promise<Comman
     data: { orderId, status },
     text: `Order ${orderId} is released: it is shipped although its payment is in doubt. \`order show ${orderId}\` tells how it goes on.`,
   };
-}
-
-/** Under whose name is written down what is done from the command line. */
-function operatorName(): string {
-  return `command line: ${userInfo().username}`;
 }
 
 /** What the API's use cases work with, of what commands have. */

@@ -5,15 +5,33 @@ import { orderStatuses, type OrderStatus } from '../domain/order-status.ts';
 import type { Context } from './context.ts';
 import { runDoctor } from './doctor/doctor.ts';
 import { type ExitCode, exitCodes } from './errors.ts';
+import { addItem, changeItem, showItemChanges } from './items.ts';
 import { cancel, refund, release, showOrder, showOrders } from './orders.ts';
 import { type CommandResult, runCommand } from './run-command.ts';
-import { addStock, showStock } from './stock.ts';
+import { changeStock, showStock } from './stock.ts';
 
 const DEFAULT_LIMIT = 20;
 const MAX_LIMIT = 1000;
 const MAX_ADDED = 1_000_000;
+const MAX_PRICE = 99_999_999;
+const REASON = 'why, for the list of changes';
 
 type Json = { readonly json?: true };
+type NewItemOptions = {
+  readonly name: string;
+  readonly price: number;
+  readonly currency: string;
+  readonly stock: number;
+  readonly offSale?: true;
+  readonly reason?: string;
+};
+type ItemOptions = {
+  readonly name?: string;
+  readonly price?: number;
+  readonly onSale?: true;
+  readonly offSale?: true;
+  readonly reason?: string;
+};
 
 const EXIT_CODES = `
 Exit codes: 0 done, 1 a fault of ours, 2 wrong usage or settings, 3 no such order or item, 4 the order's state does
@@ -47,9 +65,10 @@ export function createProgram(onExit: (code: ExitCode) => void): Command {
     .addOption(new Option('--status <status>', 'only orders in this status').choices(orderStatuses))
     .option('--customer <id>', 'only orders of this customer')
     .option('--limit <number>', `orders at most, 1 to ${MAX_LIMIT}`, wholeNumber(1, MAX_LIMIT), DEFAULT_LIMIT)
-    .action((options: Json & { status?: OrderStatus; customer?: string; limit: number }) =>
-      execute(options, (context) => showOrders(context, { ...options, customerId: options.customer })),
-    );
+    .action((options: Json & { status?: OrderStatus; customer?: string; limit: number }) => {
+      const { status, customer: customerId, limit } = options;
+      return execute(options, (context) => showOrders(context, { status, customerId }, limit));
+    });
   command(
     order,
     'cancel',
@@ -75,16 +94,61 @@ export function createProgram(onExit: (code: ExitCode) => void): Command {
     .addArgument(orderIdArgument())
     .action((orderId: string, options: Json) => execute(options, (context) => release(context, orderId)));
 
-  const stock = program.command('stock').description('List stock, and add what has come in.');
+  const item = program.command('item').description('Add and change what is sold. Orders that exist are not touched.');
+  const onSale = () => new Option('--on-sale', 'it can be ordered').conflicts('offSale');
+  const offSale = () => new Option('--off-sale', 'it cannot be ordered, and orders that exist go on');
+  const price = wholeNumber(1, MAX_PRICE);
+  command(item, 'add', 'Add an item.')
+    .argument('<item-id>')
+    .requiredOption('--name <name>', 'what customers call it')
+    .requiredOption('--price <number>', 'in minor units of the currency, cents for USD', price)
+    .requiredOption('--currency <code>', 'three capital letters', currency)
+    .option('--stock <number>', 'pieces that are there', wholeNumber(0, MAX_ADDED), 0)
+    .addOption(offSale())
+    .option('--reason <sentence>', REASON)
+    .action((itemId: string, options: Json & NewItemOptions) =>
+      execute(options, (context) => {
+        const { name, price: unitAmountMinor, currency, stock: available, offSale = false } = options;
+        return addItem(context, { itemId, name, unitAmountMinor, currency, available, onSale: !offSale }, options);
+      }),
+    );
+  command(item, 'change', "Change an item's name or price, or take it off sale.")
+    .argument('<item-id>')
+    .option('--name <name>', 'what customers call it')
+    .option('--price <number>', 'in minor units of its currency, cents for USD', price)
+    .addOption(onSale())
+    .addOption(offSale())
+    .option('--reason <sentence>', REASON)
+    .action((itemId: string, { name, price: unitAmountMinor, ...options }: Json & ItemOptions) =>
+      execute(options, (context) => {
+        const onSale = options.onSale ?? (options.offSale === true ? false : undefined);
+        return changeItem(context, itemId, { name, unitAmountMinor, onSale }, options);
+      }),
+    );
+  command(item, 'changes', 'Show what was changed of an item, by whom and why.')
+    .argument('<item-id>')
+    .action((itemId: string, options: Json) => execute(options, (context) => showItemChanges(context, itemId)));
+
+  const stock = program.command('stock').description('List stock, add what has come in, and take out what is lost.');
   command(stock, 'list', 'List all items with what is available and what orders hold.').action((options: Json) =>
     execute(options, showStock),
   );
-  command(stock, 'add', 'Add stock that has come in.')
-    .argument('<item-id>')
-    .argument('<quantity>', `pieces, 1 to ${MAX_ADDED}`, wholeNumber(1, MAX_ADDED))
-    .action((itemId: string, quantity: number, options: Json) =>
-      execute(options, (context) => addStock(context, itemId, quantity)),
+  for (const [name, sign, description, reason] of [
+    ['add', 1, 'Add stock that has come in.', 'Stock came in.'],
+    ['remove', -1, 'Take out what is lost, broken or was miscounted; what orders hold is theirs.', undefined],
+  ] as const) {
+    const verb = command(stock, name, description)
+      .argument('<item-id>')
+      .argument('<quantity>', `pieces, 1 to ${MAX_ADDED}`, wholeNumber(1, MAX_ADDED));
+    // What is taken out without a word is a question later.
+    const withReason =
+      reason === undefined
+        ? verb.requiredOption('--reason <sentence>', REASON)
+        : verb.option('--reason <sentence>', REASON, reason);
+    withReason.action((itemId: string, quantity: number, options: Json & { reason: string }) =>
+      execute(options, (context) => changeStock(context, itemId, sign * quantity, options.reason)),
     );
+  }
 
   command(
     program,
@@ -118,4 +182,9 @@ function wholeNumber(smallest: number, largest: number): (text: string) => numbe
     if (/^\d+$/.test(text) && value >= smallest && value <= largest) return value;
     throw new InvalidArgumentError(`It must be a whole number from ${smallest} to ${largest}.`);
   };
+}
+
+function currency(text: string): string {
+  if (Intl.supportedValuesOf('currency').includes(text)) return text;
+  throw new InvalidArgumentError('It must be the code of a currency in capital letters, such as USD.');
 }

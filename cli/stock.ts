@@ -1,7 +1,8 @@
-import { listItems, restockItem } from '../database/items.ts';
+import { operatorName } from './operator-name.ts';
+import { createCatalogue } from '../api/catalogue.ts';
+import { listItems } from '../database/items.ts';
 import { formatMoney } from '../domain/money.ts';
 import type { Context } from './context.ts';
-import { CliError, exitCodes } from './errors.ts';
 import type { CommandResult } from './run-command.ts';
 import { table } from './text.ts';
 
@@ -11,26 +12,28 @@ export async function showStock({ database }: Context): Promise<CommandResult> {
     item.itemId,
     item.name,
     formatMoney({ amountMinor: item.unitAmountMinor, currency: item.currency }),
+    item.onSale ? 'yes' : 'no',
     String(item.available),
     String(item.held),
     String(item.initial),
     String(item.restocked),
   ]);
-  const head = ['ITEM', 'NAME', 'PRICE', 'AVAILABLE', 'HELD BY ORDERS', 'AT THE START', 'ADDED SINCE'];
+  const head = ['ITEM', 'NAME', 'PRICE', 'ON SALE', 'AVAILABLE', 'HELD BY ORDERS', 'AT THE START', 'BOOKED SINCE'];
   return { data: items, text: table([head, ...rows]) };
 }
 
-/** Adds stock that has come in. */
-export async function addStock({ database }: Context, itemId: string, quantity: number): Promise<CommandResult> {
-  const available = await restockItem(database, itemId, quantity);
-  if (available === undefined) {
-    throw new CliError(
-      exitCodes.notFound,
-      `There is no item ${itemId}. \`npm run cli -- stock list\` shows all items.`,
-    );
-  }
-  return {
-    data: { itemId, added: quantity, available },
-    text: `${itemId}: ${quantity} added, ${available} available now.`,
-  };
+/**
+ * Adds stock that has come in, or takes out what is lost.
+ *
+ * @param change pieces, negative to take out
+ */
+export async function changeStock(
+  { database }: Context,
+  itemId: string,
+  change: number,
+  reason: string,
+): Promise<CommandResult> {
+  const { available } = await createCatalogue(database).changeStock(itemId, change, { by: operatorName(), reason });
+  const done = change > 0 ? `${change} added` : `${-change} taken out`;
+  return { data: { itemId, change, available }, text: `${itemId}: ${done}, ${available} available now.` };
 }

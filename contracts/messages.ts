@@ -117,7 +117,12 @@ export type Shortage = { readonly itemId: string; readonly wanted: number; reado
 /** Why an order was not made. It holds no stock and has no row. */
 export type Refusal =
   | { readonly reason: 'outOfStock'; readonly shortages: readonly Shortage[] }
-  | { readonly reason: 'unknownItem'; readonly itemIds: readonly string[] }
+  | {
+      readonly reason: 'unknownItem';
+      readonly itemIds: readonly string[];
+      /** Of these items, those that are there and not on sale; left out if there are none. */
+      readonly offSaleIds?: readonly string[];
+    }
   | { readonly reason: 'mixedCurrencies'; readonly currencies: readonly string[] }
   /** The customer, or the client's address, has too many unpaid orders, or too much of the stock in them. */
   | {

@@ -2,6 +2,7 @@ import { runner } from 'node-pg-migrate';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { withClient } from '../dev/stack/postgres.ts';
 import { createTestDatabase, type TestDatabase } from '../dev/stack/test-database.ts';
+import { whyStripeRefusesName } from '../domain/item-name.ts';
 import { whyStripeRefusesPrice } from '../domain/money.ts';
 import { migrate } from './migrate.ts';
 
@@ -45,14 +46,16 @@ describe('the name of an item', () => {
     ['with a C1 control character', 'Pen\u0085', 'items_name_is_one_line'],
     ['with a line separator', 'Pen\u2028Pencil', 'items_name_is_one_line'],
     ['with 251 characters', 'x'.repeat(251), 'items_name_is_short_enough'],
-  ])('is not %s', async (_what, name, constraint) => {
+  ])('is not %s, as the domain says', async (_what, name, constraint) => {
     expect(await insert([{ itemId: 'refused', name }])).toEqual([constraint]);
+    expect(whyStripeRefusesName(name)).toBeDefined();
   });
 
   test('may be in any script, and have 250 characters', async () => {
     const names = ['x'.repeat(250), '🖍'.repeat(250), '铅笔', 'قلم رصاص', 'Crayon à papier', "a 'pen' \\n % é", '👩‍🎨'];
     const items = names.map((name, index) => ({ itemId: `named_${index}`, name }));
     expect(await insert(items)).toEqual(names.map(() => undefined));
+    expect(names.map(whyStripeRefusesName)).toEqual(names.map(() => undefined));
   });
 });
 

@@ -1,34 +1,52 @@
 import { z } from 'zod';
-import type { Database } from './database.ts';
+import type { Database, Queryable } from './database.ts';
 
-const itemRecord = z.object({
+const itemOnSale = z.object({
   itemId: z.string(),
   name: z.string(),
   unitAmountMinor: z.number(),
   currency: z.string(),
+  available: z.number(),
+});
+const itemRecord = itemOnSale.extend({
+  onSale: z.boolean(),
   initial: z.number(),
   restocked: z.number(),
-  available: z.number(),
   held: z.number(),
 });
 
-/** An item with its stock; `held` is what orders hold, those that are alive and those whose goods have left. */
+/** An item that customers can order. */
+export type ItemOnSale = z.infer<typeof itemOnSale>;
+
+/**
+ * An item with its stock: `initial + restocked = available + held`. `restocked` is what came in less what was taken out by
+ * a correction; `held` is what orders hold, those that are alive and those whose goods have left.
+ */
 export type ItemRecord = z.infer<typeof itemRecord>;
 
-/** Lists all items by name, as they stood together in one moment. */
+const COLUMNS = `
+  item_id AS "itemId", name, unit_amount_minor AS "unitAmountMinor", currency, on_sale AS "onSale", initial, restocked,
+  available, initial + restocked - available AS held`;
+
+/** Lists all items by name. */
 export async function listItems(database: Database): Promise<ItemRecord[]> {
   const listed = await database.query({
     name: 'items.list',
+    text: `SELECT ${COLUMNS} FROM items ORDER BY name, item_id`,
+  });
+  return itemRecord.array().parse(listed.rows);
+}
+
+/**
+ * Lists all items by name, as they stood together in one moment, with what orders hold counted from their reservations.
+ * That reads every reservation there ever was: it is for the doctor, who checks that the two agree.
+ */
+export async function listCountedItems(database: Database): Promise<ItemRecord[]> {
+  const listed = await database.query({
+    name: 'items.list-counted',
     text: `
-      SELECT
-        i.item_id AS "itemId",
-        i.name,
-        i.unit_amount_minor AS "unitAmountMinor",
-        i.currency,
-        i.initial,
-        i.restocked,
-        i.available,
-        COALESCE(h.held, 0) AS held
+      SELECT i.item_id AS "itemId", i.name, i.unit_amount_minor AS "unitAmountMinor", i.currency, i.on_sale AS "onSale",
+        i.initial, i.restocked, i.available, COALESCE(h.held, 0) AS held
       FROM items i LEFT JOIN (
         SELECT l.item_id, sum(l.quantity)::bigint AS held
         FROM reservation_lines l JOIN reservations r USING (order_id)
@@ -40,22 +58,37 @@ export async function listItems(database: Database): Promise<ItemRecord[]> {
   return itemRecord.array().parse(listed.rows);
 }
 
-/**
- * Adds stock that has come in to an item.
- *
- * @param quantity pieces, 1 or more
- * @returns how many are available now; undefined where there is no such item
- */
-export async function restockItem(database: Database, itemId: string, quantity: number): Promise<number | undefined> {
-  if (!Number.isSafeInteger(quantity) || quantity < 1)
-    throw new RangeError(`Stock grows by 1 or more, not ${quantity}`);
-  const restocked = await database.query<{ available: number }>({
-    name: 'items.restock',
+/** Lists the items that customers can order, by name. */
+export async function listItemsOnSale(database: Database): Promise<ItemOnSale[]> {
+  const listed = await database.query({
+    name: 'items.list-on-sale',
     text: `
-      UPDATE items SET restocked = restocked + $2, available = available + $2
-      WHERE item_id = $1
-      RETURNING available`,
-    values: [itemId, quantity],
+      SELECT item_id AS "itemId", name, unit_amount_minor AS "unitAmountMinor", currency, available
+      FROM items
+      WHERE on_sale
+      ORDER BY name, item_id`,
   });
-  return restocked.rows[0]?.available;
+  return itemOnSale.array().parse(listed.rows);
+}
+
+/** Reads an item; undefined if there is none. */
+export async function findItem(database: Queryable, itemId: string): Promise<ItemRecord | undefined> {
+  const found = await database.query({
+    name: 'items.find',
+    text: `SELECT ${COLUMNS} FROM items WHERE item_id = $1`,
+    values: [itemId],
+  });
+  const row: unknown = found.rows[0];
+  return row === undefined ? undefined : itemRecord.parse(row);
+}
+
+/** The same, behind the lock that orders take for an item's stock. */
+export async function lockItem(connection: Queryable, itemId: string): Promise<ItemRecord | undefined> {
+  const found = await connection.query({
+    name: 'items.find-locked',
+    text: `SELECT ${COLUMNS} FROM items WHERE item_id = $1 FOR NO KEY UPDATE`,
+    values: [itemId],
+  });
+  const row: unknown = found.rows[0];
+  return row === undefined ? undefined : itemRecord.parse(row);
 }

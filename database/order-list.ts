@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { REFUND_REQUESTED_AFTER_THE_END } from '../domain/order-message.ts';
-import { orderStatuses, type OrderStatus } from '../domain/order-status.ts';
+import { orderStatuses } from '../domain/order-status.ts';
 import type { Database } from './database.ts';
 
 const listedOrder = z.object({
@@ -15,33 +15,12 @@ const listedOrder = z.object({
   updatedAt: z.date(),
 });
 
-/** An order's row without what hangs on it. */
+/** An open order's row without what hangs on it. */
 export type ListedOrder = z.infer<typeof listedOrder>;
 
 const COLUMNS = `
   order_id AS "orderId", customer_id AS "customerId", status, total_amount_minor AS "totalAmountMinor", currency,
   run_id AS "runId", trace_id AS "traceId", created_at AS "createdAt", updated_at AS "updatedAt"`;
-
-export type OrderFilter = {
-  readonly status?: OrderStatus | undefined;
-  readonly customerId?: string | undefined;
-  /** Orders at most. */
-  readonly limit: number;
-};
-
-/** Lists orders, the newest first. */
-export async function listOrders(database: Database, filter: OrderFilter): Promise<ListedOrder[]> {
-  const listed = await database.query({
-    name: 'orders.list',
-    text: `
-      SELECT ${COLUMNS} FROM orders
-      WHERE ($1::text IS NULL OR status = $1) AND ($2::text IS NULL OR customer_id = $2)
-      ORDER BY created_at DESC, order_id
-      LIMIT $3`,
-    values: [filter.status ?? null, filter.customerId ?? null, filter.limit],
-  });
-  return listedOrder.array().parse(listed.rows);
-}
 
 /** Lists the orders that have not ended, the one that nothing has happened to for the longest first. */
 export async function listOpenOrders(database: Database): Promise<ListedOrder[]> {

@@ -42,6 +42,7 @@ export async function holdStock(database: Database, input: HoldStockInput): Prom
       const items = await lockItems(connection, input.lines);
       const lines = price(input.lines, items);
       if (isNew) {
+        refuseOffSale(input.lines, items);
         refuseShortages(input.lines, items);
         await takeStock(connection, input);
       }
@@ -152,13 +153,20 @@ async function refuseTooManyOpen(
   if (refusal !== undefined) throw new Refused(refusal);
 }
 
-type ItemRow = { item_id: string; name: string; unit_amount_minor: number; currency: string; available: number };
+type ItemRow = {
+  item_id: string;
+  name: string;
+  unit_amount_minor: number;
+  currency: string;
+  available: number;
+  on_sale: boolean;
+};
 
 async function lockItems(connection: Queryable, lines: readonly RequestedLine[]): Promise<Map<string, ItemRow>> {
   const found = await connection.query<ItemRow>({
     name: 'items.lock',
     text: `
-      SELECT item_id, name, unit_amount_minor, currency, available
+      SELECT item_id, name, unit_amount_minor, currency, available, on_sale
       FROM items WHERE item_id = ANY($1::text[])
       ORDER BY item_id
       FOR NO KEY UPDATE`,
@@ -183,6 +191,12 @@ function price(requested: readonly RequestedLine[], items: ReadonlyMap<string, I
   const currencies = [...new Set(lines.map((line) => line.currency))].sort();
   if (currencies.length > 1) throw new Refused({ reason: 'mixedCurrencies', currencies });
   return lines;
+}
+
+/** An order that holds its stock already goes on, whatever is taken off sale since. */
+function refuseOffSale(requested: readonly RequestedLine[], items: ReadonlyMap<string, ItemRow>): void {
+  const itemIds = requested.map(({ itemId }) => itemId).filter((itemId) => items.get(itemId)?.on_sale === false);
+  if (itemIds.length > 0) throw new Refused({ reason: 'unknownItem', itemIds, offSaleIds: itemIds });
 }
 
 function refuseShortages(requested: readonly RequestedLine[], items: ReadonlyMap<string, ItemRow>): void {

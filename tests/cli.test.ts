@@ -97,6 +97,24 @@ describe('the command line', () => {
     const added = await cli(['stock', 'add', PENCIL, '7']);
     expect(added).toMatchObject({ code: 0, out: `${PENCIL}: 7 added, ${available + 7} available now.\n` });
     expect(await world.stockOf(PENCIL)).toBe(available + 7);
+    const removed = await cli(['stock', 'remove', PENCIL, '3', '--reason', 'Broken in the shop.']);
+    expect(removed).toMatchObject({ code: 0, out: `${PENCIL}: 3 taken out, ${available + 4} available now.\n` });
+    const tooMany = await cli(['stock', 'remove', PENCIL, String(available + 5), '--reason', 'Counted.']);
+    expect(tooMany).toMatchObject({ code: 4, err: expect.stringContaining(`${available + 4} are available`) });
+    expect(await world.stockOf(PENCIL)).toBe(available + 4);
+  });
+
+  test('adds and changes items, and shows who changed what and why', async () => {
+    const added = await cli('item add pen --name Pen --price 150 --currency EUR --stock 5'.split(' '));
+    expect(added).toMatchObject({ code: 0, out: 'Added. pen: Pen at €1.50, on sale, 5 available.\n' });
+    const again = await cli('item add pen --name Pen --price 150 --currency EUR'.split(' '));
+    expect(again).toMatchObject({ code: 4, err: expect.stringContaining('There is an item pen already') });
+    const changed = await cli([...'item change pen --price 200 --off-sale --reason'.split(' '), 'Dearer.', '--json']);
+    expect(JSON.parse(changed.out)).toMatchObject({ itemId: 'pen', unitAmountMinor: 200, onSale: false });
+    const changes = await cli(['item', 'changes', 'pen']);
+    expect(changes.out).toMatch(/command line +onSale true → false, unitAmountMinor 150 → 200 +Dearer\./);
+    const refused = await cli(['item', 'change', 'pen', '--name', ' ']);
+    expect(refused).toMatchObject({ code: 2, err: expect.stringContaining('name must not be blank') });
   });
 
   test('finds nothing wrong where nothing is', async () => {
@@ -110,6 +128,11 @@ describe('the command line', () => {
     { args: ['order', 'list', '--status', 'PAYED'], code: 2, says: 'Allowed choices are PENDING' },
     { args: ['order', 'list', '--limit', '0'], code: 2, says: 'a whole number from 1 to 1000' },
     { args: ['stock', 'add', PENCIL, '-1'], code: 2, says: '' },
+    { args: ['stock', 'remove', PENCIL, '1'], code: 2, says: '--reason' },
+    { args: ['item', 'change', 'nothing', '--on-sale', '--off-sale'], code: 2, says: 'cannot be used with' },
+    { args: ['item', 'change', 'nothing', '--on-sale'], code: 3, says: 'There is no item nothing' },
+    { args: ['item', 'changes', 'nothing'], code: 3, says: 'There is no item nothing' },
+    { args: 'item add pin --name Pin --price 5 --currency QQQ'.split(' '), code: 2, says: 'the code of a currency' },
     { args: ['nonsense'], code: 2, says: "unknown command 'nonsense'" },
     { args: ['order', 'show', 'a'.repeat(24)], code: 3, says: `There is no order ${'a'.repeat(24)}` },
     { args: ['order', 'refund', 'a'.repeat(24)], code: 3, says: 'There is no order' },

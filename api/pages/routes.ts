@@ -21,6 +21,13 @@ const pageQuery = z.object({
 const linkQuery = pageQuery.omit({ notice: true });
 
 const htmlPage = { 'text/html': { schema: z.string() } };
+/** What goes wrong on a page is told on a page. */
+const errorPages = {
+  404: { description: 'There is no such order.', content: htmlPage },
+  429: { description: 'Too many requests; the header Retry-After says how long to wait.', content: htmlPage },
+  500: { description: 'A fault of ours.', content: htmlPage },
+  503: { description: 'Away for the moment.', content: htmlPage },
+};
 /**
  * How long the webhook is waited for once a customer is back from Stripe: mostly it comes a moment later, and an order
  * that is paid by then need not be told, which spares its history seven events. Told, the order asks Stripe at once;
@@ -72,7 +79,7 @@ export function paymentPages(dependencies: Dependencies): FastifyPluginAsyncZod 
         response: {
           200: { description: 'The page.', content: htmlPage },
           303: z.undefined().describe('To the same page with the token that the browser kept.'),
-          404: { description: 'There is no such order, or the link does not open it.', content: htmlPage },
+          ...errorPages,
         },
       },
       handler: async (request, reply) => {
@@ -120,10 +127,7 @@ export function paymentPages(dependencies: Dependencies): FastifyPluginAsyncZod 
         tags: ['Pages'],
         ...security,
         querystring: linkQuery,
-        response: {
-          303: z.undefined().describe('To the payment page.'),
-          404: { description: 'There is no such order, or the link does not open it.', content: htmlPage },
-        },
+        response: { 303: z.undefined().describe('To the payment page.'), ...errorPages },
       },
       handler: async (request, reply) => {
         const { order, token } = await openOrder(dependencies, withKeptToken(request, request.query));
@@ -145,7 +149,8 @@ export function paymentPages(dependencies: Dependencies): FastifyPluginAsyncZod 
         querystring: linkQuery,
         response: {
           303: z.undefined().describe('Back to the payment page.'),
-          404: { description: 'There is no such order, or the link does not open it.', content: htmlPage },
+          403: { description: 'Another site had the browser send the form.', content: htmlPage },
+          ...errorPages,
         },
       },
       preHandler: async (request, reply) => {

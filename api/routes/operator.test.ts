@@ -13,7 +13,7 @@ async function start(answers: FakeAnswers) {
     requestsPerMinute: 1000,
     trustedProxies: [],
     operatorToken: TOKEN,
-    operator: { findOrderIdBy: async () => undefined },
+    hasOperators: true,
   });
   onTestFinished(() => app.close());
   const post = async (step: string, payload?: unknown, { token = TOKEN, id = orderId } = {}) => {
@@ -83,6 +83,15 @@ describe('cancel', () => {
       traceID: traceId,
     });
     expect(asked).toEqual([{ cancel: orderId, by: 'operator', reason, operator: 'OPERATOR_TOKEN' }]);
+  });
+
+  test.each(['a\u0000b', 'two\nlines', ''])('refuses the reason %j, which a timeline cannot hold', async (reason) => {
+    const { post, asked } = await start({ orders: [orderRecord({ status: 'WAITING_FOR_PAYMENT' })] });
+    expect(await post('cancel', { reason })).toMatchObject({
+      status: 400,
+      data: { fields: [{ path: 'reason', problem: expect.stringContaining('one line') }] },
+    });
+    expect(asked).toEqual([]);
   });
 
   test('answers 200 once the order has ended', async () => {

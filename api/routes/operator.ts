@@ -1,54 +1,26 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import {
-  emptyBodySchema,
-  envelopeSchema,
-  operatorCancelSchema,
-  operatorOrderSchema,
-  orderLookupSchema,
-  refundOrderSchema,
-} from '../schemas.ts';
-import { isOrderId } from '../../domain/order-id.ts';
-import type { OrderLookup, OrderRecord } from '../../database/orders.ts';
+import { emptyBodySchema, operatorCancelSchema, refundOrderSchema } from '../schemas.ts';
 import { operatorOf } from '../actor.ts';
 import { cancelOrder } from '../cancel-order.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { success } from '../envelope.ts';
-import { ApiError } from '../errors.ts';
-import { toOrderView } from '../order-view.ts';
 import { refundOrder } from '../refund-order.ts';
 import { releaseOrder } from '../release-order.ts';
 import { errorResponses } from './error-responses.ts';
+import { operatorEventRoutes } from './operator-events.ts';
+import { operatorItemRoutes } from './operator-items.ts';
+import { operatorOrder, operatorOrderRoutes, toOperatorView } from './operator-orders.ts';
 
-export type OperatorOptions = {
-  readonly findOrderIdBy: (lookup: OrderLookup, value: string) => Promise<string | undefined>;
-};
-
-const operatorOrder = envelopeSchema(operatorOrderSchema);
 /** Not checked here: a malformed id is answered as an unknown one is. */
 const orderParams = z.object({ orderID: z.string() });
 
 /** What the shop's own people do; addSignIn lets nobody else in. Without sign-in and OPERATOR_TOKEN they do not exist. */
-export function operatorRoutes(dependencies: Dependencies, { findOrderIdBy }: OperatorOptions): FastifyPluginAsyncZod {
-  const { findOrder } = dependencies;
+export function operatorRoutes(dependencies: Dependencies): FastifyPluginAsyncZod {
   return async (app) => {
-    app.route({
-      method: 'GET',
-      url: '/api/operator/orders',
-      schema: {
-        operationId: 'findOrder',
-        summary: 'Find an order by what support has in hand',
-        tags: ['Operators'],
-        querystring: orderLookupSchema,
-        response: { 200: operatorOrder, ...errorResponses(400, 401, 404, 429, 500, 503) },
-      },
-      handler: async ({ query }, reply) => {
-        const orderId = await resolve(query, findOrderIdBy);
-        const order = isOrderId(orderId) ? await findOrder(orderId) : undefined;
-        if (order === undefined) throw new ApiError('noSuchOrder', 'There is no such order');
-        return reply.code(200).send(success(toOperatorView(order), order.traceId));
-      },
-    });
+    await app.register(operatorOrderRoutes(dependencies));
+    await app.register(operatorItemRoutes(dependencies));
+    await app.register(operatorEventRoutes(dependencies));
 
     app.route({
       method: 'POST',
@@ -131,33 +103,5 @@ export function operatorRoutes(dependencies: Dependencies, { findOrderIdBy }: Op
         return reply.code(200).send(success(toOperatorView(order), order.traceId, 'the order is released'));
       },
     });
-  };
-}
-
-async function resolve(
-  query: z.output<typeof orderLookupSchema>,
-  findOrderIdBy: OperatorOptions['findOrderIdBy'],
-): Promise<string | undefined> {
-  if (query.payment_intent !== undefined) return findOrderIdBy('paymentIntentId', query.payment_intent);
-  if (query.checkout_session !== undefined) return findOrderIdBy('checkoutSessionId', query.checkout_session);
-  if (query.tracking_number !== undefined) return findOrderIdBy('trackingNumber', query.tracking_number);
-  return query.order_id;
-}
-
-function toOperatorView(order: OrderRecord): z.output<typeof operatorOrderSchema> {
-  return {
-    ...toOrderView(order, order.timeline),
-    timeline: order.timeline.map(({ at, status, event, detail, data }) => ({
-      at: at.toISOString(),
-      status,
-      event,
-      detail,
-      by: data.by ?? null,
-    })),
-    kept_amount_minor: order.keptAmountMinor,
-    checkout_session_id: order.checkoutSessionId,
-    payment_intent_id: order.paymentIntentId,
-    workflow_id: order.orderId,
-    trace_id: order.traceId,
   };
 }

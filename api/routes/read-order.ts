@@ -25,7 +25,7 @@ export function readOrderRoute(dependencies: Dependencies): FastifyPluginAsyncZo
         response: {
           200: envelopeSchema(orderSchema),
           304: z.undefined().describe('Nothing has changed since.'),
-          ...errorResponses(404, 429, 500, 503),
+          ...errorResponses(400, 404, 429, 500, 503),
         },
       },
       handler: async (request, reply) => {

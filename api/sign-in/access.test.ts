@@ -45,7 +45,7 @@ const app: FastifyInstance = await createOrdersApp({
     logger: createLogger({ production: true, logLevel: 'silent' }, 'test'),
   }),
   operatorToken: OPERATOR_TOKEN,
-  operator: { findOrderIdBy: async () => undefined },
+  hasOperators: true,
   checks: {},
   requestsPerMinute: 100_000,
   trustedProxies: [],

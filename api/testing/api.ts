@@ -6,13 +6,17 @@ import { type FakeAnswers, fakeDependencies } from './fakes.ts';
 export const CUSTOMER = 'customer-1';
 
 /** The orders API without a server behind it, and short ways to call it; it is closed with the test. */
-export async function startApi(answers: FakeAnswers = {}, requestsPerMinute = 1000) {
+export async function startApi(
+  answers: FakeAnswers = {},
+  { requestsPerMinute = 1000, receiveTimeoutMs }: { requestsPerMinute?: number; receiveTimeoutMs?: number } = {},
+) {
   const fakes = fakeDependencies(answers);
   const api: FastifyInstance = await createOrdersApp({
     ...fakes.dependencies,
     checks: {},
     requestsPerMinute,
     trustedProxies: [],
+    ...(receiveTimeoutMs !== undefined && { receiveTimeoutMs }),
   });
   onTestFinished(() => api.close());
   return {

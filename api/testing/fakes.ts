@@ -1,9 +1,12 @@
 import type { CreateResult, OrderLifecycleInput } from '../../contracts/messages.ts';
+import type { FeedEvent } from '../../database/events.ts';
+import type { OrderPage } from '../../database/order-pages.ts';
 import type { OrderRecord } from '../../database/orders.ts';
 import type { CancelRequest, RefundRequest, ReleaseRequest } from '../../domain/order-message.ts';
 import { createLogger } from '../../platform/logger.ts';
 import { createMetrics } from '../../platform/metrics.ts';
 import type { Dependencies } from '../dependencies.ts';
+import { ApiError } from '../errors.ts';
 import type { CancelOutcome, RefundOutcome, ReleaseOutcome } from '../order-workflow-client.ts';
 
 const AT = new Date('2026-01-02T10:00:00.000Z');
@@ -45,6 +48,10 @@ export function timelineEntry(changes: Partial<OrderRecord['timeline'][number]>)
 
 export type FakeAnswers = {
   readonly orders?: readonly OrderRecord[];
+  /** What every list of orders answers. */
+  readonly page?: OrderPage;
+  readonly events?: readonly FeedEvent[];
+  readonly catalogue?: Dependencies['catalogue'];
   readonly create?: (input: OrderLifecycleInput) => Promise<CreateResult>;
   readonly cancel?: (orderId: string) => Promise<CancelOutcome>;
   readonly refund?: (order: Pick<OrderRecord, 'orderId' | 'status'>) => Promise<RefundOutcome>;
@@ -52,18 +59,44 @@ export type FakeAnswers = {
   readonly customerReturned?: () => Promise<void>;
 };
 
+/** A catalogue without items. */
+function emptyCatalogue(): Dependencies['catalogue'] {
+  const nothing = async (itemId: unknown) => {
+    throw new ApiError('noSuchItem', `There is no item ${String(itemId)}`);
+  };
+  return {
+    listItems: async () => [],
+    listItemsOnSale: async () => [],
+    addItem: nothing,
+    changeItem: nothing,
+    changeStock: nothing,
+  };
+}
+
 /** The parts of the orders API without a server behind them; `created`, `asked` and so on hold what was asked for. */
 export function fakeDependencies(answers: FakeAnswers = {}) {
   const orders = new Map((answers.orders ?? []).map((order) => [order.orderId, order]));
   const created: OrderLifecycleInput[] = [];
   const cancelled: string[] = [];
   const returned: string[] = [];
+  /** The lists of orders that were read: the filters with a value, and the page. */
+  const listed: unknown[] = [];
   /** What the workflows were asked for, in order. */
   const asked: unknown[] = [];
   const dependencies: Dependencies = {
     publicUrl: 'http://shop.example:8101',
     policy: { paymentWindowMs: 60_000, fulfillmentRetryMs: 60_000, stripeRetryMaxMs: 60_000, holdShipmentFor: [] },
     findOrder: async (orderId) => orders.get(orderId),
+    listOrders: async (filter, page) => {
+      const given = Object.entries({ ...filter, ...page }).filter(([, value]) => value !== undefined);
+      listed.push(Object.fromEntries(given));
+      return answers.page ?? { orders: [], next: undefined };
+    },
+    listEvents: async (place) => {
+      listed.push(place);
+      return [...(answers.events ?? [])];
+    },
+    catalogue: answers.catalogue ?? emptyCatalogue(),
     orderWorkflow: {
       create: async (input) => {
         created.push(input);
@@ -90,5 +123,5 @@ export function fakeDependencies(answers: FakeAnswers = {}) {
     metrics: createMetrics(),
     logger: createLogger({ production: true, logLevel: 'silent' }, 'test'),
   };
-  return { dependencies, orders, created, cancelled, returned, asked };
+  return { dependencies, orders, created, cancelled, returned, listed, asked };
 }

@@ -61,10 +61,16 @@ type FakeWorld = {
   /** The orders whose rows have a payment, by payment intent. */
   readonly rows?: Readonly<Record<string, string>>;
   readonly deliver?: (orderId: string, event: StripeEvent) => Promise<DeliveryOutcome>;
+  readonly receiveTimeoutMs?: number;
 };
 
 /** The webhook receiver without Temporal, PostgreSQL and Stripe behind it; it is closed with the test. */
-export async function startWebhook({ atStripe = {}, rows = {}, deliver = async () => 'delivered' }: FakeWorld = {}) {
+export async function startWebhook({
+  atStripe = {},
+  rows = {},
+  deliver = async () => 'delivered',
+  receiveTimeoutMs,
+}: FakeWorld = {}) {
   const delivered: { readonly orderId: string; readonly event: StripeEvent }[] = [];
   /** What was asked of Stripe and of PostgreSQL, in order. */
   const asked: string[] = [];
@@ -92,6 +98,7 @@ export async function startWebhook({ atStripe = {}, rows = {}, deliver = async (
     checks: {},
     requestsPerMinute: 1000,
     trustedProxies: [],
+    ...(receiveTimeoutMs !== undefined && { receiveTimeoutMs }),
     logger: createLogger({ production: true, logLevel: 'debug' }, 'test', {
       write: (line) => log.push(JSON.parse(line) as Record<string, unknown>),
     }),
@@ -109,6 +116,7 @@ export async function startWebhook({ atStripe = {}, rows = {}, deliver = async (
       payload,
     });
   return {
+    app,
     delivered,
     asked,
     metrics,

@@ -1,4 +1,4 @@
-import { listItems } from '../../database/items.ts';
+import { listCountedItems } from '../../database/items.ts';
 import { type HeldStock, listOrdersWithoutStock, listStrayStock } from '../../database/order-list.ts';
 import type { Context } from '../context.ts';
 import { formatTime } from '../text.ts';
@@ -12,7 +12,7 @@ const FRESH_MS = 5 * 60_000;
 export async function checkStock({ database }: Context): Promise<readonly Finding[]> {
   return attempt(ABOUT, 'See what is said of PostgreSQL.', async () => {
     const [items, stray, without] = await Promise.all([
-      listItems(database),
+      listCountedItems(database),
       listStrayStock(database),
       listOrdersWithoutStock(database),
     ]);
@@ -22,7 +22,7 @@ export async function checkStock({ database }: Context): Promise<readonly Findin
       return [
         problem(
           ABOUT,
-          `${name} (${itemId}): ${initial} at the start and ${restocked} added make ${expected}, but ${available} are available and ${held} held by orders`,
+          `${name} (${itemId}): ${initial} at the start and ${restocked} booked since make ${expected}, but ${available} are available and ${held} held by orders`,
           'Somebody has changed rows by hand, or a restore mixed two states. See docs/operations.md, "Stock is wrong".',
         ),
       ];

@@ -36,3 +36,11 @@ export async function throughput(clients: number, total: number, once: () => Pro
   await Promise.all(Array.from({ length: clients }, client));
   return total / ((performance.now() - startedAt) / 1000);
 }
+
+/** The value that so many in a hundred do not exceed. */
+export function percentile(values: readonly number[], percent: number): number {
+  const sorted = values.toSorted((left, right) => left - right);
+  const value = sorted[Math.max(0, Math.ceil((percent / 100) * sorted.length) - 1)];
+  if (value === undefined) throw new Error('Nothing was measured');
+  return value;
+}

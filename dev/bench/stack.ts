@@ -3,7 +3,7 @@ import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { Client } from '@temporalio/client';
 import { createDatabase, type Database } from '../../database/database.ts';
-import { restockItem } from '../../database/items.ts';
+import { changeStock } from '../../database/item-changes.ts';
 import { migrate } from '../../database/migrate.ts';
 import { must } from '../../domain/must.ts';
 import { loadConfig, processEnvironment } from '../../platform/config.ts';
@@ -91,7 +91,7 @@ export async function startBenchStack(): Promise<BenchStack> {
 
     const database = createDatabase({ ...config.database, name: 'bench', onIdleError: () => undefined });
     closing.push(() => database.end());
-    must(await restockItem(database, ITEM, STOCK), `the item ${ITEM}`);
+    must(await changeStock(database, ITEM, STOCK, { by: 'bench' }), `the item ${ITEM}`);
     const client = new Client({ connection, namespace: config.temporal.namespace });
     return { apiUrl: settings.urls.api, sandboxUrl: settings.urls.sandbox, database, client, stop };
   } catch (error) {

@@ -20,6 +20,7 @@ import { createTestDatabase } from '../../dev/stack/test-database.ts';
 import { createSandboxAdmin, type SandboxAdmin } from '../../dev/stripe-sandbox/admin-client.ts';
 import { createStripeSandbox } from '../../dev/stripe-sandbox/sandbox.ts';
 import { createFulfillmentService, createWorker, type WorkerKind, workerKinds } from '../../workers/worker.ts';
+import { eventViolations } from './event-feed.ts';
 import { findViolations } from './invariants.ts';
 import { findHistoryViolations } from './replay.ts';
 import { type Items, ShopClient } from './shop-client.ts';
@@ -192,6 +193,7 @@ export class World extends ShopClient {
   async stop(): Promise<void> {
     try {
       await this.until(async () => expect(await findViolations(this)).toEqual([]));
+      expect(await eventViolations(this.database)).toEqual([]);
       await Promise.all(workerKinds.map((kind) => this.stopWorker(kind)));
       const { client, database } = this;
       const bundle = { workflowBundle: { codePath: inject('workflowBundlePath') }, plugins: this.#telemetry.plugins };
