@@ -1,8 +1,8 @@
 import { runner } from 'node-pg-migrate';
-import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, inject, test, vi } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../dev/stack/test-database.ts';
 import { createDatabase, type Database, inTransaction, type Queryable } from './database.ts';
-import { type FeedEvent, listEvents } from './events.ts';
+import { type FeedEvent, listEvents, NUMBERING_LOCK } from './events.ts';
 import { migrate } from './migrate.ts';
 import { appendTimelineEntry, insertOrder } from './orders.ts';
 
@@ -134,6 +134,20 @@ describe('the feed of events', () => {
     await reader.readOn();
     expect(reader.events).toHaveLength(6);
     await expectComplete(reader.events);
+  });
+
+  test('is numbered by one reader at a time', async () => {
+    await writeOrder(1);
+    const reading = await inTransaction(database, async (connection) => {
+      await connection.query('SELECT pg_advisory_xact_lock($1)', [NUMBERING_LOCK]);
+      const listed = listEvents(database, { after: 0, limit: 10 });
+      await vi.waitFor(async () => {
+        const waiting = await connection.query("SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted");
+        expect(waiting.rowCount).toBe(1);
+      }, 5_000);
+      return { listed };
+    });
+    expect(await reading.listed).toHaveLength(1);
   });
 
   test('is the same for readers that follow it while many write at once', async () => {

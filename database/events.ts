@@ -61,7 +61,7 @@ async function hasNewEntries(database: Database): Promise<boolean> {
 }
 
 /** Any number, the same for all readers, and used for nothing else. */
-const NUMBERING_LOCK = 7_301_010;
+export const NUMBERING_LOCK = 7_301_010;
 /** A reader that comes after a long time does not wait for all of it. */
 const MAX_NUMBERED = 5_000;
 

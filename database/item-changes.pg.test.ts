@@ -1,6 +1,6 @@
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../dev/stack/test-database.ts';
-import { createDatabase, type Database } from './database.ts';
+import { createDatabase, type Database, inTransaction } from './database.ts';
 import { changeStock, insertItem, listItemChanges, MAX_STOCK, type NewItem, updateItem } from './item-changes.ts';
 import { findItem, listCountedItems, listItems, listItemsOnSale } from './items.ts';
 import { holdStock } from './stock.ts';
@@ -107,6 +107,23 @@ describe('stock', () => {
     expect(refused).toMatchObject({ outcome: 'tooFew', item: { available: 6, held: 4 } });
     expect(await findItem(database, itemId)).toMatchObject({ available: 6, restocked: 0 });
     expect(await listItemChanges(database, itemId, 10)).toHaveLength(1);
+  });
+
+  test('is looked at behind the lock of an order that takes some at this moment', async () => {
+    const itemId = await newItem();
+    const change = await inTransaction(database, async (connection) => {
+      await connection.query(
+        'UPDATE items SET available = available - 8, restocked = restocked - 8 WHERE item_id = $1',
+        [itemId],
+      );
+      const changed = changeStock(database, itemId, -5, AUTHOR);
+      await vi.waitFor(async () => {
+        const waiting = await connection.query('SELECT FROM pg_locks WHERE NOT granted');
+        expect(waiting.rowCount).toBeGreaterThan(0);
+      }, 5_000);
+      return { changed };
+    });
+    expect(await change.changed).toMatchObject({ outcome: 'tooFew', item: { available: 2 } });
   });
 
   test('has a bound, far below what PostgreSQL can count', async () => {

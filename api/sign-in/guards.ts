@@ -132,7 +132,9 @@ function challenge(reply: FastifyReply, value: string): void {
 }
 
 function bearerToken({ headers }: FastifyRequest): string | undefined {
-  return /^Bearer +(?<token>\S+) *$/i.exec(headers.authorization ?? '')?.groups?.['token'];
+  // An OPERATOR_TOKEN may have spaces in it, as it could before.
+  const token = /^Bearer (?<token>.+)$/i.exec(headers.authorization ?? '')?.groups?.['token']?.trim();
+  return token === '' ? undefined : token;
 }
 
 /** The token in the address; one that is given twice, or is empty, is none that could be right. */

@@ -336,7 +336,7 @@ async function memory() {
         idOf(service),
         'node',
         '-p',
-        `require('node:fs').readFileSync('/sys/fs/cgroup/memory/memory.max_usage_in_bytes', 'utf8')`,
+        `const fs = require('node:fs'); ['/memory/memory.max_usage_in_bytes', '/memory.peak'].map((name) => '/sys/fs/cgroup' + name).filter(fs.existsSync).map((path) => fs.readFileSync(path, 'utf8'))[0] ?? 0`,
       ).trim(),
     );
     expect(inspect(service, '{{.State.OOMKilled}}') === 'false', `${service} was out of memory`);
