@@ -1,6 +1,5 @@
 import type { RefundRequest } from '../domain/order-message.ts';
 import { type TimelineEntry } from '../contracts/messages.ts';
-import { REFUND_REQUESTED } from '../domain/order-message.ts';
 import type { Database } from '../database/database.ts';
 import * as orders from '../database/orders.ts';
 import type { OrderLine } from '../domain/order-lines.ts';
@@ -12,7 +11,6 @@ export type OrderActivities = ReturnType<typeof createOrderActivities>;
 export type StoredOrder = Pick<
   orders.OrderRecord,
   | 'orderId'
-  | 'customerId'
   | 'status'
   | 'requestHash'
   | 'traceId'
@@ -20,6 +18,7 @@ export type StoredOrder = Pick<
   | 'checkoutSessionId'
   | 'paymentIntentId'
   | 'trackingNumber'
+  | 'keptAmountMinor'
 > & {
   readonly lines: readonly OrderLine[];
   /** What the entries of its timeline come from. */
@@ -47,12 +46,20 @@ export function createOrderActivities({ database }: { readonly database: Databas
     async readOrder(orderId: string): Promise<StoredOrder | null> {
       const order = await orders.findOrder(database, orderId);
       if (order === undefined) return null;
-      const { customerId, status, requestHash, traceId, runId, checkoutSessionId, paymentIntentId, trackingNumber } =
-        order;
-      const requested = order.timeline.findLast((entry) => entry.event === REFUND_REQUESTED && entry.status === status);
+      const {
+        status,
+        keptAmountMinor,
+        requestHash,
+        traceId,
+        runId,
+        checkoutSessionId,
+        paymentIntentId,
+        trackingNumber,
+      } = order;
+      const requested = order.timeline.findLast((entry) => entry.data.refund !== undefined && entry.status === status);
       return {
         orderId,
-        customerId,
+        keptAmountMinor,
         status,
         requestHash,
         traceId,

@@ -1,7 +1,7 @@
 import { log } from '@temporalio/activity';
 import { Stripe } from 'stripe';
 import type { RefundPaymentResult } from '../contracts/messages.ts';
-import { type Charge, isDecided, isInquiry, wayBackOf } from '../domain/charge.ts';
+import { type Charge, isRefundBlocked, wayBackOf } from '../domain/charge.ts';
 import { must } from '../domain/must.ts';
 import type { OrderLine } from '../domain/order-lines.ts';
 import type { CheckoutSession } from '../domain/payment.ts';
@@ -43,10 +43,7 @@ export function createPaymentActivities({ stripe }: { readonly stripe: Stripe })
     const read = await stripe.checkout.sessions.retrieve(sessionId, { expand: ['payment_intent'] });
     const session = toCheckoutSession(answered(read, `Checkout Session ${sessionId}`));
     if (session.payment !== 'paid' || session.paymentIntentId === null) return session;
-    return {
-      ...session,
-      charge: must(await readCharge(stripe, session.paymentIntentId), 'the charge of a paid session'),
-    };
+    return { ...session, charge: await readCharge(stripe, session.paymentIntentId) };
   }
 
   return {
@@ -103,9 +100,9 @@ export function createPaymentActivities({ stripe }: { readonly stripe: Stripe })
       }
     },
 
-    /** Reads what became of a payment's money, whoever moved it; null if the payment took none. */
-    async readCharge(paymentIntentId: string): Promise<Charge | null> {
-      return (await readCharge(stripe, paymentIntentId)) ?? null;
+    /** Reads what became of a payment's money, whoever moved it. */
+    async readCharge(paymentIntentId: string): Promise<Charge> {
+      return readCharge(stripe, paymentIntentId);
     },
 
     /**
@@ -117,14 +114,13 @@ export function createPaymentActivities({ stripe }: { readonly stripe: Stripe })
     async refundPayment({ orderId, paymentIntentId, generation }: RefundPaymentInput): Promise<RefundPaymentResult> {
       try {
         // First, since Stripe would keep its refusal of a disputed payment under the idempotency key.
-        const charge = must(await readCharge(stripe, paymentIntentId), `a charge of ${paymentIntentId} to refund`);
+        const charge = await readCharge(stripe, paymentIntentId);
         const wayBack = wayBackOf(charge);
         if (wayBack !== undefined) {
           log.info('The money had gone back before', { paymentIntentId, wayBack });
           return { wayBack };
         }
-        const disputed = charge.disputes.some((dispute) => !isDecided(dispute) && !isInquiry(dispute));
-        if (disputed) {
+        if (isRefundBlocked(charge)) {
           throw new PaymentDisputedError(
             `The payment ${paymentIntentId} is disputed, and the bank has not decided yet`,
           );

@@ -8,12 +8,15 @@ const PAGE = 100;
  * Reads what became of a payment's money: refunds, disputes, review and fraud warnings, whoever caused them. Up to four
  * requests, so not for orders that go their usual way.
  *
- * @returns undefined if the payment took no money
+ * @throws an error if the payment took no money, or Stripe's answer does not say so yet: then it is asked again
  */
-export async function readCharge(stripe: Stripe, paymentIntentId: string): Promise<Charge | undefined> {
+export async function readCharge(stripe: Stripe, paymentIntentId: string): Promise<Charge> {
+  const readAtMs = Date.now();
   const read = await stripe.paymentIntents.retrieve(paymentIntentId, { expand: ['latest_charge.review'] });
   const { latest_charge: charge, metadata } = answered(read, `payment ${paymentIntentId}`);
-  if (typeof charge !== 'object' || charge === null || charge.status !== 'succeeded') return undefined;
+  if (typeof charge !== 'object' || charge === null || charge.status !== 'succeeded') {
+    throw new Error(`Payment ${paymentIntentId} has no successful charge at Stripe`);
+  }
   const ofPayment = { payment_intent: paymentIntentId, limit: PAGE };
   const [refunds, disputes, warnings] = await Promise.all([
     all(stripe.refunds.list(ofPayment)),
@@ -46,6 +49,7 @@ export async function readCharge(stripe: Stripe, paymentIntentId: string): Promi
         ? { reviewId: review.id, open: review.open, reason: review.reason }
         : null,
     fraudWarnings: warnings.map(({ id, fraud_type: fraudType }) => ({ warningId: id, fraudType })),
+    readAtMs,
   };
 }
 

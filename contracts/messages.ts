@@ -218,6 +218,8 @@ export type TimelineEntry = {
   readonly detail: string;
   /** The change of status that the entry tells of. It is refused if the order is in another status than `from`. */
   readonly transition?: { readonly from: OrderStatus; readonly to: OrderStatus };
+  /** The status without which an entry that changes none makes no sense; it is refused in another one. */
+  readonly onlyIn?: OrderStatus;
   /** What programs read of the entry. */
   readonly data?: TimelineData;
   readonly changes?: OrderChanges;
@@ -229,8 +231,8 @@ export type OrderChanges = {
   readonly paymentLink?: string;
   readonly paymentIntentId?: string;
   readonly trackingNumber?: string;
-  /** What the shop has of the order's payment from now on, in minor units. */
-  readonly keptAmountMinor?: number;
+  /** What the shop has of the order's payment, in minor units, and when that was so, in ms since 1970. The newest stays. */
+  readonly kept?: { readonly amountMinor: number; readonly asOfMs: number };
 };
 
 export type TimelineData = {

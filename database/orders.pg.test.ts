@@ -98,7 +98,10 @@ describe('an entry of the timeline', () => {
       paymentIntentId: 'pi_1',
       trackingNumber: 'T1',
     };
-    await appendTimelineEntry(database, { ...waiting(orderId), changes: { ...links, keptAmountMinor: 1300 } });
+    await appendTimelineEntry(database, {
+      ...waiting(orderId),
+      changes: { ...links, kept: { amountMinor: 1300, asOfMs: 1 } },
+    });
     expect(await findOrder(database, orderId)).toMatchObject({
       status: 'WAITING_FOR_PAYMENT',
       seq: 2,
@@ -108,6 +111,22 @@ describe('an entry of the timeline', () => {
     for (const lookup of ['checkoutSessionId', 'paymentIntentId', 'trackingNumber'] as const) {
       expect(await findOrderIdBy(database, lookup, links[lookup])).toBe(orderId);
     }
+  });
+
+  test('does not undo what was read at Stripe later', async () => {
+    const { orderId } = await made();
+    const say = (source: string, amountMinor: number, asOfMs: number) =>
+      appendTimelineEntry(database, { ...note(orderId, source), changes: { kept: { amountMinor, asOfMs } } });
+    await say('refund:re_1', 1300, 2000);
+    await say('review:prv_1', 1500, 1000);
+    expect((await findOrder(database, orderId))?.keptAmountMinor).toBe(1300);
+  });
+
+  test('is written only while the order has the status that it is meant for', async () => {
+    const { orderId } = await made();
+    await expect(appendTimelineEntry(database, { ...note(orderId, 'refund'), onlyIn: 'FINISHED' })).rejects.toThrow(
+      `Order ${orderId} is PENDING`,
+    );
   });
 
   test('keeps what the next one does not change, and the data for programs', async () => {

@@ -130,7 +130,8 @@ export async function appendTimelineEntry(database: Database, entry: TimelineEnt
           payment_link = COALESCE($9, payment_link),
           payment_intent_id = COALESCE($10, payment_intent_id),
           tracking_number = COALESCE($11, tracking_number),
-          kept_amount_minor = COALESCE($12, kept_amount_minor)
+          kept_amount_minor = CASE WHEN $13 >= kept_as_of_ms THEN $12 ELSE kept_amount_minor END,
+          kept_as_of_ms = GREATEST(kept_as_of_ms, $13)
         WHERE order_id = $1
           AND ($5::text IS NULL OR status = $5)
           AND NOT EXISTS (SELECT FROM order_timeline WHERE order_id = $1 AND source = $2)
@@ -147,14 +148,15 @@ export async function appendTimelineEntry(database: Database, entry: TimelineEnt
       source,
       entry.event,
       entry.detail,
-      transition?.from ?? null,
+      transition?.from ?? entry.onlyIn ?? null,
       transition?.to ?? null,
       JSON.stringify(entry.data ?? {}),
       changes.checkoutSessionId ?? null,
       changes.paymentLink ?? null,
       changes.paymentIntentId ?? null,
       changes.trackingNumber ?? null,
-      changes.keptAmountMinor ?? null,
+      changes.kept?.amountMinor ?? null,
+      changes.kept?.asOfMs ?? null,
     ],
   });
   // Of two that write the same note at once, the second sees the first one's entry only when it adds its own.
@@ -175,8 +177,12 @@ export async function appendTimelineEntry(database: Database, entry: TimelineEnt
   throw new TimelineConflictError(
     order === undefined
       ? `Order ${orderId} does not exist, so ${entry.event} can't be written to its timeline`
-      : `Order ${orderId} is ${order.status}, so ${entry.event} (${transition?.from} to ${transition?.to}) is not written`,
+      : `Order ${orderId} is ${order.status}, so ${entry.event} (${whatOf(entry)}) is not written`,
   );
+}
+
+function whatOf({ transition, onlyIn }: TimelineEntry): string {
+  return transition === undefined ? `a note on an order that is ${onlyIn}` : `${transition.from} to ${transition.to}`;
 }
 
 /** Reads an order with its lines and its timeline in one round trip; undefined where there is none. */

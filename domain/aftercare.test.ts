@@ -4,9 +4,15 @@ import type { Charge } from './charge.ts';
 import type { CheckoutSession } from './payment.ts';
 import type { StripeEvent } from './stripe-event.ts';
 
-const expired = { orderId: 'order-1', status: 'EXPIRED', checkoutSessionId: 'cs_1', paymentIntentId: null } as const;
-const finished = { ...expired, status: 'FINISHED', paymentIntentId: 'pi_1' } as const;
-const refunded = { ...finished, status: 'REFUNDED' } as const;
+const expired = {
+  orderId: 'order-1',
+  status: 'EXPIRED',
+  checkoutSessionId: 'cs_1',
+  paymentIntentId: null,
+  keptAmountMinor: 0,
+} as const;
+const finished = { ...expired, status: 'FINISHED', paymentIntentId: 'pi_1', keptAmountMinor: 4500 } as const;
+const refunded = { ...finished, status: 'REFUNDED', keptAmountMinor: 0 } as const;
 const waiting = { ...expired, status: 'WAITING_FOR_PAYMENT' } as const;
 
 const event = (more: object): StripeEvent => ({
@@ -39,6 +45,7 @@ const charge = (changes: Partial<Charge> = {}): Charge => ({
   disputes: [],
   review: null,
   fraudWarnings: [],
+  readAtMs: 0,
   ...changes,
 });
 
@@ -53,6 +60,12 @@ describe('the payment to look at', () => {
     ['none: the session has no payment', expired, session({ paymentIntentId: null }), undefined],
     ['none: a decline', expired, event({ about: 'decline', code: 'x', delayed: false }), undefined],
     ['none: the refund that made it REFUNDED', refunded, event({ type: 'charge.refunded' }), undefined],
+    [
+      'its own: not all of what a REFUNDED order kept has gone back',
+      { ...refunded, keptAmountMinor: 500 },
+      event({ type: 'charge.refunded' }),
+      'pi_1',
+    ],
     ['its own, since that refund may fail', refunded, event({ type: 'refund.failed' }), 'pi_1'],
   ])('is %s', (_what, order, said, paymentIntentId) => {
     expect(paymentToLookAt(order, said)).toBe(paymentIntentId);
@@ -69,7 +82,7 @@ describe('after its end an order', () => {
 
   test('returns a payment that comes too late', () => {
     expect(decide(expired, charge(), session()).action).toEqual({ do: 'return' });
-    expect(noteReturned(charge()).detail).toBe('We received an extra payment of $45.00 and refunded it.');
+    expect(noteReturned(charge(), 'refunded').detail).toBe('We received an extra payment of $45.00 and refunded it.');
   });
 
   test('returns a second payment, and keeps its own', () => {
@@ -86,6 +99,15 @@ describe('after its end an order', () => {
 
   test('does not return twice what has gone back', () => {
     expect(decide(expired, charge({ refundedMinor: 4500 }), session()).action).toEqual({ do: 'nothing' });
+  });
+
+  test('refunds no second time what our refund could not bring back', () => {
+    for (const status of ['failed', 'canceled']) {
+      const refunds = [{ refundId: 're_1', amountMinor: 4500, status, orderId: 'order-1', failureReason: null }];
+      const { notes, action } = decide(expired, charge({ refunds }), event({ type: 'refund.updated' }));
+      expect(action).toEqual({ do: 'nothing' });
+      expect(notes).toMatchObject([{ event: 'refund.failed', alarm: true }]);
+    }
   });
 
   test('leaves a payment that an order still waits for to the order, but returns one of another page', () => {

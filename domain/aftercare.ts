@@ -1,5 +1,14 @@
 /** What Stripe's events mean for an order that is past its payment or has ended, as pure functions. */
-import { type Charge, describeWayBack, keptOf, type Note, notesOn, wayBackOf } from './charge.ts';
+import {
+  type Charge,
+  describeWayBack,
+  hasFailedRefund,
+  keptOf,
+  type Note,
+  notesOn,
+  type WayBack,
+  wayBackOf,
+} from './charge.ts';
 import { formatMoney } from './money.ts';
 import { unreachable } from './must.ts';
 import { isTerminal, type OrderStatus } from './order-status.ts';
@@ -12,6 +21,8 @@ export type PaidOrder = {
   readonly checkoutSessionId: string | null;
   /** The payment that the order was paid with, if it was. */
   readonly paymentIntentId: string | null;
+  /** What the order's row says the shop has of that payment, in minor units. */
+  readonly keptAmountMinor: number;
 };
 
 /**
@@ -32,11 +43,10 @@ export function paymentToLookAt(order: PaidOrder, event: StripeEvent): string | 
       return session.paymentIntentId === order.paymentIntentId ? undefined : session.paymentIntentId;
     }
     case 'charge': {
-      // The order's own refund, which its end tells of. That it failed is told by an event of its own.
-      const isToldAlready = order.status === 'REFUNDED' || order.status === 'CANCELLED';
-      const isOwnRefund = event.type === 'charge.refunded' && isToldAlready;
+      // The refund that the row knows of: most refunds are the order's own.
+      const isKnown = event.type === 'charge.refunded' && order.keptAmountMinor === 0;
       const isItsPayment = event.paymentIntentId === order.paymentIntentId;
-      return isOwnRefund && isItsPayment ? undefined : (event.paymentIntentId ?? undefined);
+      return isKnown && isItsPayment ? undefined : (event.paymentIntentId ?? undefined);
     }
     default:
       return unreachable(event);
@@ -74,7 +84,9 @@ export function decideAftercare(
     // An order that still waits may be about to take the payment as its own, unless it was made on another page.
     const isOfOtherSession = event.about === 'session' && event.session.sessionId !== order.checkoutSessionId;
     const isNeeded = order.paymentIntentId === null && !isTerminal(order.status) && !isOfOtherSession;
-    return { notes, action: wayBack !== undefined || isNeeded ? { do: 'nothing' } : { do: 'return' } };
+    // What our refund could not bring back, the shop pays another way; another refund might pay it twice.
+    const isReturned = wayBack !== undefined || hasFailedRefund(charge, order.orderId);
+    return { notes, action: isReturned || isNeeded ? { do: 'nothing' } : { do: 'return' } };
   }
   if (order.status === 'FINISHED' && wayBack !== undefined && !order.refundIsRequested) {
     return { notes, action: { do: 'refunded', detail: describeWayBack(wayBack) } };
@@ -82,12 +94,15 @@ export function decideAftercare(
   return { notes, action: { do: 'nothing' } };
 }
 
-/** What the timeline says of a payment that the order did not need and that was refunded. */
-export function noteReturned(charge: Charge): Note {
+/** What the timeline says of a payment that the order did not need, once its money has gone back. */
+export function noteReturned(charge: Charge, wayBack: WayBack): Note {
   const amount = formatMoney({ amountMinor: keptOf(charge), currency: charge.currency });
   return {
     source: `return:${charge.paymentIntentId}`,
     event: 'payment.returned',
-    detail: `We received an extra payment of ${amount} and refunded it.`,
+    detail:
+      wayBack === 'refunded'
+        ? `We received an extra payment of ${amount} and refunded it.`
+        : `We received an extra payment of ${amount}, and the bank returned it.`,
   };
 }

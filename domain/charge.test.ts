@@ -12,6 +12,7 @@ const charge = (changes: Partial<Charge> = {}): Charge => ({
   disputes: [],
   review: null,
   fraudWarnings: [],
+  readAtMs: 0,
   ...changes,
 });
 const dispute = (status: string, amountMinor = 2000): Dispute => ({

@@ -35,6 +35,8 @@ export type Charge = {
   readonly disputes: readonly Dispute[];
   readonly review: { readonly reviewId: string; readonly open: boolean; readonly reason: string } | null;
   readonly fraudWarnings: readonly { readonly warningId: string; readonly fraudType: string }[];
+  /** When Stripe was asked, in ms since 1970. */
+  readonly readAtMs: number;
 };
 
 /** An entry of the timeline that changes no status. `source` says what it comes from: one source, one entry. */
@@ -62,6 +64,11 @@ export function isDecided({ status }: Pick<Dispute, 'status'>): boolean {
 /** Whether the bank only asks: no money is withdrawn, and the charge can be refunded, which ends the inquiry. */
 export function isInquiry({ status }: Pick<Dispute, 'status'>): boolean {
   return status.startsWith('warning_');
+}
+
+/** Whether Stripe refunds nothing of a charge for now, because a bank has not decided. */
+export function isRefundBlocked({ disputes }: Charge): boolean {
+  return disputes.some((dispute) => !isDecided(dispute) && !isInquiry(dispute));
 }
 
 /** Returns what the shop still has of a charge, in minor units: charged − refunded − lost in disputes. */
@@ -123,6 +130,14 @@ export function notesOn(charge: Charge): Note[] {
   ];
 }
 
+/** The ends of a refund whose money is with the shop again (https://docs.stripe.com/refunds#failed-refunds). */
+const DID_NOT_ARRIVE: ReadonlySet<string> = new Set(['failed', 'canceled']);
+
+/** Whether a refund that we made for this order did not reach the customer, so that the shop has to pay another way. */
+export function hasFailedRefund({ refunds }: Charge, orderId: string): boolean {
+  return refunds.some((refund) => refund.orderId === orderId && DID_NOT_ARRIVE.has(refund.status));
+}
+
 /** Our own refunds are told by what asked for them. */
 function notesOnRefund({ refundId, amountMinor, status, orderId, failureReason }: Refund, charge: Charge): Note[] {
   const amount = formatMoney({ amountMinor, currency: charge.currency });
@@ -136,11 +151,11 @@ function notesOnRefund({ refundId, amountMinor, status, orderId, failureReason }
       alarm: true,
     });
   }
-  if (status === 'failed') {
+  if (DID_NOT_ARRIVE.has(status)) {
     notes.push({
       source: `refund:${refundId}:failed`,
       event: 'refund.failed',
-      detail: `The refund of ${amount} did not reach the customer (${inWords(failureReason ?? 'unknown')}); the shop must pay it another way.`,
+      detail: `The refund of ${amount} did not reach the customer (${inWords(failureReason ?? status)}); the shop must pay it another way.`,
       alarm: true,
     });
   }

@@ -48,8 +48,14 @@ class Model {
   }
 
   get order() {
-    const checkoutSessionId = SESSION_ID;
-    return { orderId: ORDER_ID, status: this.status, checkoutSessionId, paymentIntentId: this.paidWith };
+    const keptAmountMinor = this.paidWith === null || this.status === 'REFUNDED' ? 0 : PRICE;
+    return {
+      orderId: ORDER_ID,
+      status: this.status,
+      checkoutSessionId: SESSION_ID,
+      paymentIntentId: this.paidWith,
+      keptAmountMinor,
+    };
   }
 
   emit(type: StripeEventType, about: object, paymentIntentId: string | null): void {
@@ -77,6 +83,7 @@ class Model {
       disputes: [],
       review: null,
       fraudWarnings: [],
+      readAtMs: 0,
     });
   }
 

@@ -30,7 +30,7 @@ const waiting = awaitPayment(expected);
 
 describe('an order that waits for its payment', () => {
   test('takes the right payment, told by an event or read', () => {
-    const payment = { paymentIntentId: 'pi_1', charge: undefined };
+    const payment = { paymentIntentId: 'pi_1', charge: undefined, isOutdated: false };
     expect(read(waiting, paid).decision).toEqual({ do: 'accept', payment });
     expect(decidePayment(waiting, event({ about: 'session', session: paid })).decision).toEqual({
       do: 'accept',
@@ -58,7 +58,7 @@ describe('an order that waits for its payment', () => {
     const end = (asked: PaymentNews) => read(decidePayment(waiting, asked).state, expired).decision;
     expect(end(cancel)).toEqual({
       do: 'end',
-      closing: { status: 'CANCELLED', detail: 'You cancelled this order.' },
+      closing: { status: 'CANCELLED', detail: 'You cancelled this order.', operator: undefined },
     });
     expect(end(windowEnded)).toMatchObject({ do: 'end', closing: { status: 'EXPIRED' } });
   });
@@ -98,8 +98,19 @@ describe('an order that waits for its payment', () => {
     expect(read(waiting, expired).decision).toMatchObject({ do: 'end', closing: { status: 'EXPIRED' } });
   });
 
+  test('reads the charge once more when money has moved before it knew of its payment', () => {
+    const told = decidePayment(waiting, event({ about: 'charge', type: 'review.opened' })).state;
+    const { decision } = decidePayment(told, event({ about: 'session', session: paid }));
+    expect(decision).toMatchObject({ do: 'accept', payment: { charge: undefined, isOutdated: true } });
+  });
+
+  test('asks Stripe on news of money that it does not know of, and remembers it', () => {
+    const { state, decision } = decidePayment(waiting, event({ about: 'charge' }));
+    expect(decision).toEqual({ do: 'readSession' });
+    expect(state).toEqual({ ...waiting, toldOfCharge: true });
+  });
+
   test.each([
-    ['news of money that it does not know of', event({ about: 'charge' })],
     ['a customer who is back', { kind: 'customerReturned' } as const],
     ['a question that is due', { kind: 'checkDue' } as const],
   ])('asks Stripe on %s', (_what, news) => {

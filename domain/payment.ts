@@ -41,7 +41,12 @@ export type ExpectedPayment = {
 };
 
 /** Why an order that waits for its payment is to end without it. */
-export type Closing = { readonly status: 'CANCELLED' | 'EXPIRED'; readonly detail: string };
+export type Closing = {
+  readonly status: 'CANCELLED' | 'EXPIRED';
+  readonly detail: string;
+  /** The operator who wants it, if one does. */
+  readonly operator?: string | undefined;
+};
 
 /** An order that waits for its payment. */
 export type AwaitedPayment = {
@@ -51,10 +56,12 @@ export type AwaitedPayment = {
   /** A delayed payment method is at work. */
   readonly processing: boolean;
   readonly declines: number;
+  /** Something happened to the money before the order knew of its payment, so an event of the payment is not the last word. */
+  readonly toldOfCharge: boolean;
 };
 
 export function awaitPayment(expected: ExpectedPayment): AwaitedPayment {
-  return { expected, closing: undefined, processing: false, declines: 0 };
+  return { expected, closing: undefined, processing: false, declines: 0, toldOfCharge: false };
 }
 
 /** What comes in: a message, or the Checkout Session as Stripe has just answered. */
@@ -65,6 +72,8 @@ export type Payment = {
   readonly paymentIntentId: string;
   /** The charge as it was read; undefined if only an event told of the payment. */
   readonly charge: Charge | undefined;
+  /** Whether more is known to have happened to the money than `charge` says: it has to be read before it is believed. */
+  readonly isOutdated: boolean;
 };
 
 export type PaymentDecision =
@@ -106,7 +115,7 @@ export function decidePayment(state: AwaitedPayment, news: PaymentNews): Decided
     case 'stripeEvent':
       return decideOnEvent(state, news.event);
     case 'cancel':
-      return close(state, { status: 'CANCELLED', detail: news.request.reason });
+      return close(state, { status: 'CANCELLED', detail: news.request.reason, operator: news.request.operator });
     case 'windowEnded':
       return close(state, WINDOW_ENDED);
     case 'checkDue':
@@ -131,7 +140,7 @@ function decideOnEvent(state: AwaitedPayment, event: StripeEvent): Decided {
       return decline(state, event);
     case 'charge':
       // Money moves that the order does not know of yet: its payment has come, and the event of it has not.
-      return { state, decision: { do: 'readSession' } };
+      return { state: { ...state, toldOfCharge: true }, decision: { do: 'readSession' } };
     default:
       return unreachable(event);
   }
@@ -174,7 +183,13 @@ function decideOnSession(state: AwaitedPayment, session: CheckoutSession): Decid
     return { state, decision: { do: 'wait', note: { ...IGNORED, alarm: true } } };
   }
   return problem === undefined
-    ? { state, decision: { do: 'accept', payment: { paymentIntentId, charge } } }
+    ? {
+        state,
+        decision: {
+          do: 'accept',
+          payment: { paymentIntentId, charge, isOutdated: charge === undefined && state.toldOfCharge },
+        },
+      }
     : {
         state,
         decision: {

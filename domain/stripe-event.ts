@@ -12,6 +12,7 @@ export const stripeEventTypes = [
   'payment_intent.payment_failed',
   'charge.refunded',
   'refund.failed',
+  'refund.updated',
   'charge.dispute.created',
   'charge.dispute.updated',
   'charge.dispute.closed',

@@ -192,6 +192,10 @@ async function withCharge(
   if (charge !== undefined && paymentIntentId !== undefined) await ifPossible(act({ id: charge.id, paymentIntentId }));
 }
 
+async function untilPayable({ orderId }: OrderRecord): Promise<void> {
+  await world.until(async () => expect((await world.order(orderId)).status).not.toBe('PENDING'));
+}
+
 async function payOnPage(sessionId: string | null, how: Parameters<World['stripe']['pay']>[1]): Promise<void> {
   if (sessionId !== null) await world.stripe.pay(sessionId, how);
 }
@@ -246,7 +250,7 @@ test(
         const order = await world.newOrder();
         // Nobody can pay before there is a link.
         if (happenings[0]?.do === 'pay' || happenings[1]?.do === 'pay') {
-          await world.until(async () => expect((await world.order(order.orderId)).status).not.toBe('PENDING'));
+          await untilPayable(order);
         }
         for (const what of happenings) await happen(order, what);
         await calmDown(order);

@@ -3,8 +3,10 @@ import type { StoredOrder } from '../activities/orders.ts';
 import type { OrderChanges, PaymentAftercareInput } from '../contracts/messages.ts';
 import { decideAftercare, noteReturned, paymentToLookAt } from '../domain/aftercare.ts';
 import { type Charge, keptOf, type Note } from '../domain/charge.ts';
+import { must } from '../domain/must.ts';
 import { transitionEvent } from '../domain/order-status.ts';
 import type { StripeEvent } from '../domain/stripe-event.ts';
+import { noteRefundDelayed } from './order/describe.ts';
 import { type Activities, connectActivities } from './shared/activities.ts';
 import { hasLongHistory, refundUntilAccepted } from './shared/refund.ts';
 import { alarm, reportEvent } from './shared/report.ts';
@@ -42,24 +44,27 @@ class Aftercare {
   async handle(event: StripeEvent): Promise<void> {
     const { orders, payment } = this.#activities;
     const { orderId } = this.#input;
-    const order = await orders.readOrder.executeWithOptions({ summary: 'Read the order' }, [orderId]);
-    if (order === null) {
+    const readOrder = () => orders.readOrder.executeWithOptions({ summary: 'Read the order' }, [orderId]);
+    const before = await readOrder();
+    if (before === null) {
       log.warn('An event names an order that does not exist', { orderId, eventId: event.eventId });
       return;
     }
-    const paymentIntentId = paymentToLookAt(order, event);
+    const paymentIntentId = paymentToLookAt(before, event);
     if (paymentIntentId === undefined) return;
     const charge = await payment.readCharge.executeWithOptions({ summary: 'Read the charge' }, [paymentIntentId]);
-    if (charge === null) return;
+    // Once more, after the charge: whoever refunds writes that down before, and the refund may be the one in the charge.
+    const order = must(await readOrder(), 'an order that was there a moment ago');
     const { notes, action } = decideAftercare(
       { ...order, refundIsRequested: order.requestedRefund !== null },
       event,
       charge,
     );
-    const changes = paymentIntentId === order.paymentIntentId ? { keptAmountMinor: keptOf(charge) } : {};
+    const kept = { amountMinor: keptOf(charge), asOfMs: charge.readAtMs };
+    const changes: OrderChanges = paymentIntentId === order.paymentIntentId ? { kept } : {};
     for (const note of notes) await this.#note(order, note, changes);
     if (action.do === 'return') await this.#return(order, event, charge);
-    if (action.do === 'refunded') await this.#becomeRefunded(order, action.detail);
+    if (action.do === 'refunded') await this.#becomeRefunded(order, action.detail, kept);
   }
 
   async #note(order: StoredOrder, note: Note, changes: OrderChanges = {}): Promise<void> {
@@ -77,26 +82,34 @@ class Aftercare {
     const { orderId } = order;
     const { paymentIntentId } = charge;
     log.warn('A payment came that the order does not need; it is refunded', { orderId, paymentIntentId });
-    await refundUntilAccepted(this.#activities, {
+    let known = this.#pending.length;
+    const wayBack = await refundUntilAccepted(this.#activities, {
       orderId,
       paymentIntentId,
       longestPauseMs: this.#input.stripeRetryMaxMs,
       attempts: this.#input.refundAttempts,
-      onRefused: async (attempts) => {
-        if (!hasLongHistory()) return;
+      onRefused: async (attempts, why) => {
+        if (attempts === 1) await this.#note(order, noteRefundDelayed(paymentIntentId, why));
         // Events that have come meanwhile say to look at this payment, which the next run does first of all.
-        await continueAsNew<typeof paymentAftercare>({ ...this.#input, event, refundAttempts: attempts });
+        if (hasLongHistory()) {
+          await continueAsNew<typeof paymentAftercare>({ ...this.#input, event, refundAttempts: attempts });
+        }
+        const isNews = this.#pending.length > known;
+        known = this.#pending.length;
+        return isNews ? 'now' : 'later';
       },
-      pause: async (forMs) => {
-        const known = this.#pending.length;
-        await condition(() => this.#pending.length > known, forMs, { summary: 'Before Stripe is asked again' });
-      },
+      pause: (forMs) =>
+        condition(() => this.#pending.length > known, forMs, { summary: 'Before Stripe is asked again' }),
     });
-    await this.#note(order, noteReturned(charge));
+    await this.#note(order, noteReturned(charge, wayBack));
   }
 
   /** All money of an order that is FINISHED has gone back at Stripe. */
-  async #becomeRefunded({ orderId, status }: StoredOrder, detail: string): Promise<void> {
+  async #becomeRefunded(
+    { orderId, status }: StoredOrder,
+    detail: string,
+    kept: OrderChanges['kept'] & object,
+  ): Promise<void> {
     const event = transitionEvent('REFUNDED');
     await this.#activities.orders.recordTimelineEntry.executeWithOptions({ summary: event }, [
       {
@@ -105,7 +118,7 @@ class Aftercare {
         event,
         detail,
         transition: { from: status, to: 'REFUNDED' },
-        changes: { keptAmountMinor: 0 },
+        changes: { kept },
       },
     ]);
     reportEvent(orderId, event, 'REFUNDED');

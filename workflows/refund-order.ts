@@ -1,11 +1,12 @@
 import { CancellationScope, continueAsNew, sleep } from '@temporalio/workflow';
-import { type RefundOrderInput, type RefundResult } from '../contracts/messages.ts';
+import { TIMELINE_CONFLICT } from '../contracts/failures.ts';
+import type { RefundOrderInput, RefundResult } from '../contracts/messages.ts';
 import { REFUND_REQUESTED, REFUND_REQUESTED_AFTER_THE_END } from '../domain/order-message.ts';
-import { describeWayBack, isDecided, isInquiry, type WayBack, wayBackOf } from '../domain/charge.ts';
-import { must } from '../domain/must.ts';
+import { describeWayBack, isRefundBlocked, type WayBack, wayBackOf } from '../domain/charge.ts';
 import { transitionEvent } from '../domain/order-status.ts';
-import { writtenBy } from './order/describe.ts';
+import { noteRefundDelayed, writtenBy } from './order/describe.ts';
 import { connectActivities } from './shared/activities.ts';
+import { failedWith } from './shared/failed-with.ts';
 import { hasLongHistory, refundUntilAccepted } from './shared/refund.ts';
 import { reportEvent } from './shared/report.ts';
 
@@ -31,19 +32,26 @@ async function refund(input: RefundOrderInput): Promise<RefundResult> {
   // A decision of before is carried out, whatever is asked for now.
   const request = order.requestedRefund ?? input.request;
   if (order.requestedRefund === null) {
-    const charge = must(await payment.readCharge(paymentIntentId), `the charge of payment ${paymentIntentId}`);
-    const isDisputed = charge.disputes.some((dispute) => !isDecided(dispute) && !isInquiry(dispute));
-    if (isDisputed && wayBackOf(charge) === undefined) return { outcome: 'disputed' };
+    const charge = await payment.readCharge(paymentIntentId);
+    if (isRefundBlocked(charge) && wayBackOf(charge) === undefined) return { outcome: 'disputed' };
     const detail = `${request.reason} The payment is being refunded.`;
-    await orders.recordTimelineEntry.executeWithOptions({ summary: REFUND_REQUESTED }, [
+    const recording = orders.recordTimelineEntry.executeWithOptions({ summary: REFUND_REQUESTED }, [
       {
         orderId,
         source: REFUND_REQUESTED_AFTER_THE_END,
         event: REFUND_REQUESTED,
         detail,
         data: { refund: request, ...writtenBy(request.operator) },
+        onlyIn: 'FINISHED',
       },
     ]);
+    try {
+      await recording;
+    } catch (error) {
+      // Its money went back at Stripe in this moment, and the order is REFUNDED by now.
+      if (failedWith(error, TIMELINE_CONFLICT)) return { outcome: 'refunded' };
+      throw error;
+    }
   }
   const wayBack = await refundUntilAccepted(
     { payment },
@@ -52,8 +60,13 @@ async function refund(input: RefundOrderInput): Promise<RefundResult> {
       paymentIntentId,
       longestPauseMs: input.stripeRetryMaxMs,
       attempts: input.refundAttempts,
-      onRefused: async (refundAttempts) => {
+      onRefused: async (refundAttempts, why) => {
+        if (refundAttempts === 1) {
+          const note = noteRefundDelayed(paymentIntentId, why);
+          await orders.recordTimelineEntry.executeWithOptions({ summary: note.event }, [{ orderId, ...note }]);
+        }
         if (hasLongHistory()) await continueAsNew<typeof refundOrder>({ ...input, refundAttempts });
+        return 'later';
       },
       pause: (forMs) => sleep(forMs, { summary: 'Before Stripe is asked again' }),
     },
@@ -69,7 +82,7 @@ async function refund(input: RefundOrderInput): Promise<RefundResult> {
       event,
       detail: describeRefund(request.reason, wayBack, request.restock),
       transition: { from: 'FINISHED', to: 'REFUNDED' },
-      changes: { keptAmountMinor: 0 },
+      changes: { kept: { amountMinor: 0, asOfMs: Date.now() } },
     },
   ]);
   reportEvent(orderId, event, 'REFUNDED');

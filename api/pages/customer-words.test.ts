@@ -14,6 +14,7 @@ const CHARGE: Charge = {
   disputes: [{ disputeId: 'du_1', status: 'won', reason: 'fraudulent', amountMinor: 4500 }],
   review: { reviewId: 'prv_1', open: false, reason: 'approved' },
   fraudWarnings: [{ warningId: 'issfr_1', fraudType: 'made_with_stolen_card' }],
+  readAtMs: 0,
 };
 
 const order = orderRecord({

@@ -95,6 +95,7 @@ export function subjectOf({ type, object }: HandledEvent): Subject {
     case 'checkout.session.async_payment_failed':
       return { objectId, paymentIntentId, orderId: orderIdOf(object['metadata']), isMadeByOurKey: true };
     case 'charge.refunded':
+    case 'refund.updated':
     case 'refund.failed':
       return { objectId, paymentIntentId, orderId: orderIdOf(object['metadata']), isMadeByOurKey: false };
     case 'charge.dispute.created':
@@ -232,6 +233,7 @@ export function toStripeEvent(
       };
     }
     case 'charge.refunded':
+    case 'refund.updated':
     case 'refund.failed':
     case 'charge.dispute.created':
     case 'charge.dispute.updated':

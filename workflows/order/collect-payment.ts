@@ -1,8 +1,14 @@
 import { CancellationScope, log, sleep, TemporalFailure } from '@temporalio/workflow';
 import { totalOf } from '../../domain/money.ts';
 import { must, unreachable } from '../../domain/must.ts';
-import { awaitPayment, type CheckoutSession, decidePayment, type PaymentNews } from '../../domain/payment.ts';
-import type { CancelRequest } from '../../domain/order-message.ts';
+import {
+  awaitPayment,
+  type CheckoutSession,
+  type Closing,
+  decidePayment,
+  type PaymentNews,
+} from '../../domain/payment.ts';
+import type { RefundRequest } from '../../domain/order-message.ts';
 import { writtenBy } from './describe.ts';
 import { handOverToAftercare } from './hand-over.ts';
 import type { Order } from './order.ts';
@@ -16,14 +22,11 @@ export async function collectPayment(order: Order): Promise<void> {
   const timers = new PaymentTimers(order);
   let state = awaitPayment({ orderId: order.orderId, sessionId, livemode, ...totalOf(order.lines) });
   let answer: PaymentNews | undefined;
-  /** The first one stands; the domain decides on it, and knows no names. */
-  let cancel: CancelRequest | undefined;
   try {
     for (;;) {
       const news: PaymentNews = answer ?? (await order.inbox.next());
       answer = undefined;
       if (news.kind === 'checkDue') timers.checkIsOver();
-      if (news.kind === 'cancel') cancel ??= news.request;
       const { state: next, decision } = decidePayment(state, news);
       state = next;
       switch (decision.do) {
@@ -40,10 +43,11 @@ export async function collectPayment(order: Order): Promise<void> {
           await handOverToAftercare(order, decision.event);
           break;
         case 'accept':
-          if (state.closing?.status === 'CANCELLED') {
-            order.refundRequest = { restock: true, reason: state.closing.detail, operator: cancel?.operator };
-          }
-          await order.accept(decision.payment, news.kind === 'stripeEvent' ? news.event.createdMs : Date.now());
+          await order.accept(
+            decision.payment,
+            news.kind === 'stripeEvent' ? news.event.createdMs : undefined,
+            refundAfter(state.closing),
+          );
           return;
         case 'refuse':
           await refuse(order, decision.paymentIntentId, decision.detail);
@@ -54,7 +58,7 @@ export async function collectPayment(order: Order): Promise<void> {
             decision.closing.status,
             decision.closing.detail,
             {},
-            writtenBy(decision.closing.detail === cancel?.reason ? cancel.operator : undefined),
+            writtenBy(decision.closing.operator),
           );
           return;
         default:
@@ -65,6 +69,12 @@ export async function collectPayment(order: Order): Promise<void> {
   } finally {
     timers.cancel();
   }
+}
+
+/** An order that was cancelled while its payment was on its way is not shipped. */
+function refundAfter(closing: Closing | undefined): RefundRequest | undefined {
+  if (closing?.status !== 'CANCELLED') return undefined;
+  return { restock: true, reason: closing.detail, operator: closing.operator };
 }
 
 /** The payment window, and the questions about a delayed payment, one at a time. */
@@ -131,5 +141,6 @@ async function refuse(order: Order, paymentIntentId: string, detail: string): Pr
   await order.giveBackStock();
   // Kept with the order, so that the payment is known when Stripe tells of it again.
   order.payment = { paymentIntentId, charge: undefined, asOfMs: 0 };
-  await order.timeline.transition('CANCELLED', `${detail} It was refunded in full.`, { paymentIntentId });
+  const kept = { amountMinor: 0, asOfMs: Date.now() };
+  await order.timeline.transition('CANCELLED', `${detail} It was refunded in full.`, { paymentIntentId, kept });
 }

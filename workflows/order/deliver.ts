@@ -1,9 +1,28 @@
-import { CancellationScope, condition, log, TemporalFailure } from '@temporalio/workflow';
+import {
+  ActivityFailure,
+  CancellationScope,
+  condition,
+  log,
+  TemporalFailure,
+  TimeoutFailure,
+} from '@temporalio/workflow';
 import { type FulfillmentResult } from '../../contracts/messages.ts';
-import { REFUND_REQUESTED } from '../../domain/order-message.ts';
-import { describeWayBack, doubtsAbout, keptOf, notesOn, type WayBack, wayBackOf } from '../../domain/charge.ts';
+import {
+  describeWayBack,
+  type Doubt,
+  doubtsAbout,
+  keptOf,
+  notesOn,
+  type WayBack,
+  wayBackOf,
+} from '../../domain/charge.ts';
 import { must, unreachable } from '../../domain/must.ts';
-import type { OrderMessage, RefundRequest } from '../../domain/order-message.ts';
+import {
+  type OrderMessage,
+  REFUND_REQUESTED,
+  type RefundRequest,
+  type ReleaseRequest,
+} from '../../domain/order-message.ts';
 import type { StripeEvent } from '../../domain/stripe-event.ts';
 import { alarm } from '../shared/report.ts';
 import { pauseAfter } from '../shared/refund.ts';
@@ -14,8 +33,8 @@ import { settledBefore } from './settled-before.ts';
 
 /** What Stripe said of the money is believed for so long; after that it is asked again before goods leave. */
 const BELIEVED_FOR_MS = 60_000;
-/** One attempt at a fulfillment service that has been away for a while, with the way to it. */
-const LATE_ATTEMPT_MS = 30_000;
+/** One attempt to ship, with the way to the service and back. It does not begin on what is about to be too old. */
+const ATTEMPT_MS = 15_000;
 
 const RELEASED = 'fulfillment.released';
 
@@ -25,12 +44,15 @@ const RELEASED = 'fulfillment.released';
  * fraud warnings stop the shipment, and what is known of the money is never older than a minute when goods leave.
  */
 export async function deliver(order: Order): Promise<void> {
+  const beganAtMs = Date.now();
   let end: Shipped | Undelivered | undefined;
-  for (let attempt = 1; end === undefined; attempt += 1) {
-    end = (await whyNotToShip(order)) ?? (await tryToShip(order, attempt));
+  while (end === undefined) {
+    end = (await whyNotToShip(order)) ?? (await tryToShip(order, beganAtMs));
   }
   if ('trackingNumber' in end) await finish(order, end.trackingNumber);
   else await undo(order, end);
+  // What came in when it no longer mattered for the order may still matter to the shop.
+  if (order.chargeNews !== undefined) await handOverToAftercare(order, order.chargeNews);
 }
 
 type Shipped = Extract<FulfillmentResult, { outcome: 'shipped' }>;
@@ -42,21 +64,30 @@ async function whyNotToShip(order: Order): Promise<Undelivered | undefined> {
   for (let looks = 1; ; looks += 1) {
     await receiveAll(order);
     if (order.refundRequest !== undefined) return { refund: order.refundRequest };
-    if (isOutdated(order) && !(await lookAtPayment(order))) continue;
-    const { charge } = must(order.payment, 'the payment of a paid order');
+    await order.continueIfLong();
+    if (believedForMs(order) < ATTEMPT_MS && !(await lookAtPayment(order))) continue;
+    const { charge } = paymentOf(order);
     if (charge === undefined) return undefined;
     await recordCharge(order);
-    if (isOutdated(order)) continue; // PostgreSQL was slow
     const wayBack = wayBackOf(charge);
     if (wayBack !== undefined) return { wayBack };
-    const doubts = doubtsAbout(charge).filter((doubt) => order.policy.holdShipmentFor.includes(doubt));
-    if (doubts.length === 0 || order.timeline.has(RELEASED)) return undefined;
-    await order.timeline.note(noteHeld(doubts));
-    await order.continueIfLong();
+    order.heldFor = doubtsAbout(charge).filter((doubt) => isHeldFor(order, doubt));
+    if (order.heldFor.length === 0) {
+      // Stripe or PostgreSQL was slow; what was read is older than it should be by now.
+      if (believedForMs(order) < ATTEMPT_MS) continue;
+      return undefined;
+    }
+    await order.timeline.note(noteHeld(order.heldFor));
     // The event that the doubt has ended may be lost.
     const forMs = pauseAfter(looks, order.policy.stripeRetryMaxMs);
-    if (!(await news(order, forMs, 'The payment is in doubt; Stripe is asked again'))) setOutdated(order);
+    await news(order, forMs, 'The payment is in doubt; Stripe is asked again');
+    setOutdated(order);
   }
+}
+
+/** A doubt that an operator has looked at holds nothing any more; one that comes up later does. */
+function isHeldFor({ policy, timeline }: Order, doubt: Doubt): boolean {
+  return policy.holdShipmentFor.includes(doubt) && !timeline.has(`${RELEASED}:${doubt}`);
 }
 
 /** Takes what has come in, one by one. */
@@ -76,14 +107,13 @@ async function receive(order: Order, message: OrderMessage): Promise<void> {
       order.refundRequest ??= { restock: true, reason: message.request.reason, operator: message.request.operator };
       break;
     case 'release':
-      await order.timeline.note(
-        { source: RELEASED, event: RELEASED, detail: 'The shop has looked at the payment and ships the order.' },
-        { data: writtenBy(message.request.operator) },
-      );
+      await release(order, message.request);
       break;
     case 'stripeEvent':
-      if (isAboutPayment(order, message.event)) setOutdated(order);
-      else await handOverToAftercare(order, message.event);
+      if (isAboutPayment(order, message.event)) {
+        order.chargeNews = message.event;
+        setOutdated(order);
+      } else await handOverToAftercare(order, message.event);
       break;
     case 'windowEnded':
     case 'checkDue':
@@ -98,18 +128,36 @@ function isAboutPayment({ payment }: Order, event: StripeEvent): boolean {
   return event.about === 'charge' && event.paymentIntentId === payment?.paymentIntentId;
 }
 
-function isOutdated({ payment }: Order): boolean {
-  return payment === undefined || Date.now() - payment.asOfMs >= BELIEVED_FOR_MS;
+/** One entry for each doubt that holds the shipment now. */
+async function release(order: Order, { operator }: ReleaseRequest): Promise<void> {
+  for (const doubt of order.heldFor) {
+    await order.timeline.note(
+      {
+        source: `${RELEASED}:${doubt}`,
+        event: RELEASED,
+        detail: 'The shop has looked at the payment and ships the order.',
+      },
+      { data: writtenBy(operator) },
+    );
+  }
+}
+
+function paymentOf({ payment }: Order): KnownPayment {
+  return must(payment, 'the payment of a paid order');
+}
+
+/** For how long what is known of the money is still believed, in ms; less than nothing if it no longer is. */
+function believedForMs(order: Order): number {
+  return paymentOf(order).asOfMs + BELIEVED_FOR_MS - Date.now();
 }
 
 function setOutdated(order: Order): void {
-  order.payment = { ...must(order.payment, 'the payment of a paid order'), asOfMs: 0 };
+  order.payment = { ...paymentOf(order), asOfMs: 0 };
 }
 
 /** Reads at Stripe what has become of the money. Returns false if a message came first. */
 async function lookAtPayment(order: Order): Promise<boolean> {
-  const { paymentIntentId } = must(order.payment, 'the payment of a paid order');
-  const asOfMs = Date.now();
+  const { paymentIntentId } = paymentOf(order);
   const scope = new CancellationScope();
   const reading = scope.run(() => order.activities.payment.readCharge(paymentIntentId));
   if (!(await settledBefore(reading, () => !order.inbox.isEmpty))) {
@@ -118,15 +166,17 @@ async function lookAtPayment(order: Order): Promise<boolean> {
     await reading.catch(() => undefined);
     return false;
   }
-  const charge = must(await reading, `the charge of payment ${paymentIntentId}`);
-  order.payment = { paymentIntentId, charge, asOfMs } satisfies KnownPayment;
+  const charge = await reading;
+  order.payment = { paymentIntentId, charge, asOfMs: Math.min(charge.readAtMs, Date.now()) };
+  order.chargeNews = undefined;
   return true;
 }
 
 /** Writes down what is known of the charge. */
-async function recordCharge({ payment, timeline }: Order): Promise<void> {
-  const charge = must(payment?.charge, 'a charge that was read');
-  for (const note of notesOn(charge)) await timeline.note(note, { changes: { keptAmountMinor: keptOf(charge) } });
+async function recordCharge(order: Order): Promise<void> {
+  const charge = must(paymentOf(order).charge, 'a charge that was read');
+  const kept = { amountMinor: keptOf(charge), asOfMs: charge.readAtMs };
+  for (const note of notesOn(charge)) await order.timeline.note(note, { changes: { kept } });
 }
 
 /** Waits for a message, or for so long. Returns whether one has come. */
@@ -137,41 +187,43 @@ async function news({ inbox }: Order, forMs: number, summary: string): Promise<b
 /**
  * Has the order shipped, unless a message comes first. An attempt that is under way then still says how it ended.
  *
+ * @param beganAtMs when the order began to be delivered: the service is asked every few seconds at first
  * @returns undefined if it is to be tried again
  */
-async function tryToShip(order: Order, attempt: number): Promise<Shipped | Undelivered | undefined> {
-  const { orderId, lines, policy, payment } = order;
+async function tryToShip(order: Order, beganAtMs: number): Promise<Shipped | Undelivered | undefined> {
+  const { orderId, lines, policy } = order;
   order.fulfilling = true;
-  const believedForMs = BELIEVED_FOR_MS - (Date.now() - must(payment, 'the payment of a paid order').asOfMs);
-  const forMs = Math.min(attempt === 1 ? policy.fulfillmentRetryMs : LATE_ATTEMPT_MS, believedForMs);
+  const hastyForMs = beganAtMs + policy.fulfillmentRetryMs - Date.now();
+  const forMs = Math.min(hastyForMs > 0 ? hastyForMs : ATTEMPT_MS, believedForMs(order));
   const scope = new CancellationScope();
-  const service = order.activities.fulfillmentFor(forMs);
-  const shipping = scope.run(() => service.fulfillOrder({ orderId, lines }));
+  const shipping = scope.run(() => order.activities.fulfillmentFor(forMs).fulfillOrder({ orderId, lines }));
   if (!(await settledBefore(shipping, () => !order.inbox.isEmpty))) scope.cancel();
   try {
     const result = await shipping;
     if (result.outcome === 'shipped') return result;
-    // It will never leave, so there is nothing to call off.
-    order.fulfilling = false;
     await receiveAll(order);
     const reason = `The order cannot be delivered: ${result.reason}.`;
     return { refund: { restock: order.refundRequest?.restock ?? true, reason } };
   } catch (error) {
     if (!(error instanceof TemporalFailure)) throw error;
-    if (!order.inbox.isEmpty) return undefined;
-    await delayed(order, error);
+    // It may only be time to look at the money again, and the service is still asked every few seconds.
+    const goesOn = isTimeout(error) && Date.now() < beganAtMs + policy.fulfillmentRetryMs;
+    if (order.inbox.isEmpty && !goesOn) await waitForService(order, error);
     return undefined;
   }
 }
 
-async function delayed(order: Order, error: TemporalFailure): Promise<void> {
+function isTimeout(error: TemporalFailure): boolean {
+  return error instanceof ActivityFailure && error.cause instanceof TimeoutFailure;
+}
+
+async function waitForService(order: Order, error: TemporalFailure): Promise<void> {
   const source = 'fulfillment.delayed';
   if (!order.timeline.has(source)) {
     alarm('the order is paid and the fulfillment service does not take it', { orderId: order.orderId, error });
     const detail = 'The shipment is delayed; the shop is looking after it.';
     await order.timeline.note({ source, event: source, detail });
   }
-  await order.continueIfLong();
   await news(order, order.policy.fulfillmentRetryMs, 'The fulfillment service is asked again');
 }
 
@@ -195,17 +247,25 @@ async function undo(order: Order, why: Undelivered): Promise<void> {
     if (result.outcome === 'shipped') {
       log.warn('The order was shipped before it could be called off', { orderId });
       await finish(order, result.trackingNumber);
-      if ('wayBack' in why) await order.timeline.transition('REFUNDED', describeWayBack(why.wayBack), GONE);
+      if ('wayBack' in why) await order.timeline.transition('REFUNDED', describeWayBack(why.wayBack), nothingKept());
+      else await order.timeline.note(NOT_REFUNDED);
       return;
     }
   }
-  const { paymentIntentId } = must(order.payment, 'the payment of a paid order');
+  const { paymentIntentId } = paymentOf(order);
   const wayBack = 'wayBack' in why ? why.wayBack : await order.refundPayment(paymentIntentId);
   const restock = 'wayBack' in why || why.refund.restock;
   if (restock) await order.giveBackStock();
   const reason = 'wayBack' in why ? 'The order was not shipped.' : why.refund.reason;
-  await order.timeline.transition('REFUNDED', `${reason} ${describeWayBack(wayBack)}`, GONE);
+  await order.timeline.transition('REFUNDED', `${reason} ${describeWayBack(wayBack)}`, nothingKept());
 }
 
-/** Nothing of the money is left. */
-const GONE = { keptAmountMinor: 0 };
+const NOT_REFUNDED = {
+  source: 'refund.withdrawn',
+  event: 'refund.withdrawn',
+  detail: 'The goods had left already, so the payment was not refunded.',
+};
+
+function nothingKept() {
+  return { kept: { amountMinor: 0, asOfMs: Date.now() } };
+}

@@ -28,6 +28,8 @@ export async function handOverToAftercare(order: Order, event: StripeEvent): Pro
     status: must(order.status, 'the status of an order that gets events'),
     checkoutSessionId: order.checkoutSession?.sessionId ?? null,
     paymentIntentId: order.payment?.paymentIntentId ?? null,
+    // Of an order whose money has gone back nothing is kept; of any other one, aftercare has to look.
+    keptAmountMinor: order.status === 'REFUNDED' || order.status === 'CANCELLED' ? 0 : 1,
   };
   const paymentIntentId = paymentToLookAt(known, event);
   if (paymentIntentId === undefined) return;

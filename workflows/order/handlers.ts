@@ -56,7 +56,7 @@ export function registerHandlers(order: Order): void {
     { validator: (_request: RefundRequest) => refuseUnlessPaid(order, 'refunded') },
   );
   setHandler(releaseUpdate, (request = {}) => order.inbox.push({ kind: 'release', request }), {
-    validator: (_request?: ReleaseRequest) => refuseUnlessPaid(order, 'released'),
+    validator: (_request?: ReleaseRequest) => refuseUnlessHeld(order),
   });
   setHandler(
     customerReturnedUpdate,
@@ -93,6 +93,12 @@ function refuseLateCancel(order: Order): void {
   if (order.fulfilling || order.ended) {
     throw new Error(`Order ${order.orderId} is ${order.status ?? 'refused'} and can no longer be cancelled`);
   }
+}
+
+/** A word that was given before a doubt comes up would count for a doubt that nobody has looked at. */
+function refuseUnlessHeld(order: Order): void {
+  refuseUnlessPaid(order, 'released');
+  if (order.heldFor.length === 0) throw new Error(`The shipment of order ${order.orderId} is not held`);
 }
 
 /** Before it is paid there is nothing to refund, and after its end `refundOrder` does it. */

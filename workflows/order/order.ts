@@ -7,15 +7,17 @@ import {
   type RecoverOrderInput,
   type Refusal,
 } from '../../contracts/messages.ts';
-import { type Charge, keptOf, type WayBack } from '../../domain/charge.ts';
+import { type Charge, type Doubt, keptOf, type WayBack } from '../../domain/charge.ts';
 import { totalOf } from '../../domain/money.ts';
 import type { OrderLine } from '../../domain/order-lines.ts';
 import type { OrderMessage, RefundRequest } from '../../domain/order-message.ts';
 import { isTerminal, type OrderStatus } from '../../domain/order-status.ts';
 import type { Payment } from '../../domain/payment.ts';
+import type { StripeEvent } from '../../domain/stripe-event.ts';
 import { connectActivities } from '../shared/activities.ts';
 import { hasLongHistory, refundUntilAccepted } from '../shared/refund.ts';
 import { describeRefusal, noteRefundDelayed } from './describe.ts';
+import { handOverToAftercare } from './hand-over.ts';
 import { Inbox } from './inbox.ts';
 import { Timeline } from './timeline.ts';
 
@@ -52,6 +54,10 @@ export class Order {
   fulfilling = false;
   /** Known once the goods have left. */
   trackingNumber: string | undefined;
+  /** What holds the shipment, as far as it is held. */
+  heldFor: readonly Doubt[] = [];
+  /** Something happened to the order's money, and Stripe was not asked about it yet. */
+  chargeNews: StripeEvent | undefined;
   /** Refunds that Stripe has refused so far. */
   refundAttempts = 0;
   /** The workflow is about to go on as a new run; who waits for its end is told that it is under way. */
@@ -105,13 +111,23 @@ export class Order {
   /**
    * Takes the payment as the order's.
    *
-   * @param asOfMs when Stripe said so, in ms since 1970
+   * @param toldAtMs when the event was made that told of it, in ms since 1970; undefined if Stripe was asked
+   * @param refundRequest if the order was cancelled while the payment was on its way. It is on the same entry, so that
+   *   whoever goes on with the order knows of it
    */
-  async accept({ paymentIntentId, charge }: Payment, asOfMs: number): Promise<void> {
-    this.payment = { paymentIntentId, charge, asOfMs };
-    const keptAmountMinor = charge === undefined ? totalOf(this.lines).amountMinor : keptOf(charge);
-    const changes = { paymentIntentId, keptAmountMinor };
-    await this.timeline.transition('PAID', 'The payment has arrived; the order is being shipped.', changes);
+  async accept(payment: Payment, toldAtMs: number | undefined, refundRequest?: RefundRequest): Promise<void> {
+    const { paymentIntentId, charge, isOutdated } = payment;
+    // Stripe's clock may be ahead of ours, and nothing is true for longer because of that.
+    const asOfMs = Math.min(charge?.readAtMs ?? toldAtMs ?? 0, Date.now());
+    this.payment = { paymentIntentId, charge, asOfMs: isOutdated ? 0 : asOfMs };
+    this.refundRequest = refundRequest;
+    const amountMinor = charge === undefined ? totalOf(this.lines).amountMinor : keptOf(charge);
+    await this.timeline.transition(
+      'PAID',
+      'The payment has arrived; the order is being shipped.',
+      { paymentIntentId, kept: { amountMinor, asOfMs } },
+      refundRequest === undefined ? {} : { refund: refundRequest },
+    );
   }
 
   /** Refunds the payment that the order has or is to refuse, however long Stripe takes. Messages may wake it. */
@@ -124,13 +140,25 @@ export class Order {
       onRefused: async (attempts, why) => {
         this.refundAttempts = attempts;
         await this.timeline.note(noteRefundDelayed(paymentIntentId, why));
+        // What came in while Stripe was asked may have changed its answer.
+        if (await this.#handOverAll()) return 'now';
         await this.continueIfLong();
+        return 'later';
       },
       pause: async (forMs) => {
-        const known = this.inbox.length;
-        await condition(() => this.inbox.length !== known, forMs, { summary: 'Before Stripe is asked again' });
+        await condition(() => !this.inbox.isEmpty, forMs, { summary: 'Before Stripe is asked again' });
+        await this.#handOverAll();
       },
     });
+  }
+
+  /** While the order's money is on its way back, whatever comes in changes nothing for the order itself. */
+  async #handOverAll(): Promise<boolean> {
+    const isEmpty = this.inbox.isEmpty;
+    for (let message = this.inbox.poll(); message !== undefined; message = this.inbox.poll()) {
+      if (message.kind === 'stripeEvent') await handOverToAftercare(this, message.event);
+    }
+    return !isEmpty;
   }
 
   /**

@@ -52,8 +52,12 @@ type RefundOptions = {
   readonly attempts?: number | undefined;
   /** Waits for so many ms, or less if something comes in that may change Stripe's answer. */
   readonly pause: (forMs: number) => Promise<unknown>;
-  /** Told before each pause how often Stripe was asked by now; may continue the workflow as new, once it is long. */
-  readonly onRefused: (attempts: number, why: 'refused' | 'disputed') => Promise<void>;
+  /**
+   * Told before each pause how often Stripe was asked by now; may continue the workflow as new, once it is long.
+   *
+   * @returns whether to ask again `now`, since something has come in meanwhile, or `later`
+   */
+  readonly onRefused: (attempts: number, why: 'refused' | 'disputed') => Promise<'now' | 'later'>;
 };
 
 /**
@@ -66,7 +70,10 @@ export async function refundUntilAccepted(
   { payment }: Pick<Activities, 'payment'>,
   { orderId, paymentIntentId, longestPauseMs, attempts = 0, pause, onRefused }: RefundOptions,
 ): Promise<WayBack> {
+  // An earlier run has raised the alarm.
+  let isTold = attempts > 0;
   for (let attempt = attempts + 1; ; attempt += 1) {
+    let again: 'now' | 'later' = 'later';
     try {
       const refund = { orderId, paymentIntentId, generation: attempt };
       return (await payment.refundPayment.executeWithOptions({ summary: 'Refund the payment' }, [refund])).wayBack;
@@ -77,11 +84,12 @@ export async function refundUntilAccepted(
       const problem = disputed
         ? 'the payment is disputed, so it can only be refunded once the bank has decided'
         : 'Stripe refuses to refund the payment; it is asked again until it accepts';
-      // Once: that it lasts is told by the order's timeline and the doctor.
-      if (attempt === 1 && (disputed || refused)) alarm(problem, { orderId, paymentIntentId, error });
+      // Once: that it lasts is told by the order's timeline.
+      if (!isTold && (disputed || refused)) alarm(problem, { orderId, paymentIntentId, error });
       else log.warn(problem, { orderId, paymentIntentId, attempt });
-      await onRefused(attempt, disputed ? 'disputed' : 'refused');
+      isTold ||= disputed || refused;
+      again = await onRefused(attempt, disputed ? 'disputed' : 'refused');
     }
-    await pause(pauseAfter(attempt, longestPauseMs));
+    if (again === 'later') await pause(pauseAfter(attempt, longestPauseMs));
   }
 }
