@@ -36,6 +36,8 @@ export async function cancelOrder(
   const after = await read();
   if (asked.outcome === 'underWay') return { order: after, ended: false };
   if (isTerminal(after.status)) return endedWithoutGoods(after);
+  // A workflow that goes on in a new run ends its updates before the order has ended.
+  if (asked.outcome === 'ended') return { order: after, ended: false };
   if (asked.outcome === 'refused') throw notCancellable(after, asked.why);
   throw new ApiError('noWorkflow', `Order ${orderId} could not be cancelled for the moment; try again soon`, {
     data: { order_id: orderId, status: after.status },

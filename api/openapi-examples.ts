@@ -40,13 +40,18 @@ const cancelledOrder = {
     { at: PAID_AT, status: 'CANCELLED', event: 'order.cancelled', detail: 'You cancelled this order.' },
   ],
 };
-const forOperators = {
-  kept_amount_minor: 4500,
-  checkout_session_id: 'cs_test_a1',
-  payment_intent_id: 'pi_3',
-  workflow_id: ORDER_ID,
-  trace_id: '654f54b90d7ed003c4d05fad87e5a925',
-};
+/** The same order as operators see it. `by`: the operator who caused the last entry. */
+function forOperators(seen: typeof order, by: string | null = null) {
+  return {
+    ...seen,
+    timeline: seen.timeline.map((entry, index) => ({ ...entry, by: index === seen.timeline.length - 1 ? by : null })),
+    kept_amount_minor: 4500,
+    checkout_session_id: 'cs_test_a1',
+    payment_intent_id: 'pi_3',
+    workflow_id: ORDER_ID,
+    trace_id: '654f54b90d7ed003c4d05fad87e5a925',
+  };
+}
 const listedOrder = {
   order_id: ORDER_ID,
   status: 'PAID',
@@ -87,16 +92,16 @@ export const examples: Readonly<Record<string, Example>> = {
   cancelOrder: { request: {}, answer: cancelledOrder },
   listItems: { answer: { items: [itemOnSale] } },
   operatorListOrders: { answer: { orders: [{ ...listedOrder, customer_id: CUSTOMER_ID }], next_cursor: null } },
-  operatorReadOrder: { answer: { ...order, ...forOperators } },
+  operatorReadOrder: { answer: forOperators(order) },
   operatorCancelOrder: {
     request: { reason: 'The item is no longer made.' },
-    answer: { ...cancelledOrder, ...forOperators, kept_amount_minor: 0 },
+    answer: { ...forOperators(cancelledOrder, 'operator-7'), kept_amount_minor: 0 },
   },
   refundOrder: {
     request: { restock: true, reason: 'Sent back within 14 days.' },
-    answer: { ...order, ...forOperators, status: 'REFUNDED', kept_amount_minor: 0 },
+    answer: { ...forOperators(order), status: 'REFUNDED', kept_amount_minor: 0 },
   },
-  releaseOrder: { request: {}, answer: { ...order, ...forOperators } },
+  releaseOrder: { request: {}, answer: forOperators(order) },
   listEvents: {
     answer: {
       events: [

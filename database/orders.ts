@@ -110,8 +110,8 @@ export async function insertOrder(database: Database, order: NewOrder): Promise<
 }
 
 /**
- * Writes the next entry of an order's timeline and what it changes on the order's row, both or neither. It is the one way
- * to write a timeline, for every writer: PostgreSQL numbers the entries, one `source` writes one entry, and a transition
+ * Writes the next entry of an order's timeline and what it changes on the order's row, both or neither. After the first
+ * entry, which `insertOrder` makes, it is the one way to write a timeline, for every writer: PostgreSQL numbers the entries, one `source` writes one entry, and a transition
  * is only written if the order is in the status that it starts from.
  *
  * @throws TimelineConflictError if the order is in another status than the transition starts from, or does not exist

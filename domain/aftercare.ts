@@ -44,7 +44,8 @@ export function paymentToLookAt(order: PaidOrder, event: StripeEvent): string | 
     }
     case 'charge': {
       // The refund that the row knows of: most refunds are the order's own.
-      const isKnown = event.type === 'charge.refunded' && order.keptAmountMinor === 0;
+      const isReturned = order.status !== 'FINISHED' && order.keptAmountMinor === 0;
+      const isKnown = event.type === 'charge.refunded' && isReturned;
       const isItsPayment = event.paymentIntentId === order.paymentIntentId;
       return isKnown && isItsPayment ? undefined : (event.paymentIntentId ?? undefined);
     }

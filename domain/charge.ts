@@ -57,12 +57,12 @@ export type Doubt = (typeof doubts)[number];
 const DECIDED: ReadonlySet<string> = new Set(['won', 'lost', 'warning_closed', 'prevented']);
 
 /** Whether the bank has decided a dispute. */
-export function isDecided({ status }: Pick<Dispute, 'status'>): boolean {
+function isDecided({ status }: Pick<Dispute, 'status'>): boolean {
   return DECIDED.has(status);
 }
 
 /** Whether the bank only asks: no money is withdrawn, and the charge can be refunded, which ends the inquiry. */
-export function isInquiry({ status }: Pick<Dispute, 'status'>): boolean {
+function isInquiry({ status }: Pick<Dispute, 'status'>): boolean {
   return status.startsWith('warning_');
 }
 

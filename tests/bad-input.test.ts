@@ -228,10 +228,10 @@ describe('an order that is not the customer’s to see', () => {
   });
 
   test('a route that is none: 1003', async () => {
-    expectRefused(await world.post('/api/customer/a/orders', GOOD), {
+    expectRefused(await world.post('/api/customer/a/ordering', GOOD), {
       status: 404,
       errorCode: 1003,
-      says: ['POST /api/customer/a/orders'],
+      says: ['POST /api/customer/a/ordering'],
     });
     expect(await effects()).toEqual(before);
   });

@@ -57,7 +57,7 @@ describe('an item', () => {
     expect(await listed(ITEMS)).toEqual({ ...pen(), ...stock });
     expect(await order(4)).toMatchObject({ status: 200 });
     expect(await listed(ITEMS)).toMatchObject({ available: 6, held: 4 });
-    expect((await listItemChanges(world.database, itemId, 9)).map(({ by }) => by)).toEqual(['operator']);
+    expect((await listItemChanges(world.database, itemId, 9)).map(({ by }) => by)).toEqual(['OPERATOR_TOKEN']);
   });
 
   test('that is there is 3002, and stays as it is', async () => {
@@ -107,7 +107,7 @@ describe('a change', () => {
     expect(await world.untilStatus(old.orderId, 'FINISHED')).toMatchObject({ keptAmountMinor: 300 });
     expect(await listItemChanges(world.database, itemId, 1)).toMatchObject([
       {
-        by: 'operator',
+        by: 'OPERATOR_TOKEN',
         reason: 'Gold went up.',
         oldValues: { unitAmountMinor: 150, name: 'Pen' },
         newValues: { unitAmountMinor: 900, name: 'Fountain pen' },

@@ -112,7 +112,7 @@ describe('the command line', () => {
     const changed = await cli([...'item change pen --price 200 --off-sale --reason'.split(' '), 'Dearer.', '--json']);
     expect(JSON.parse(changed.out)).toMatchObject({ itemId: 'pen', unitAmountMinor: 200, onSale: false });
     const changes = await cli(['item', 'changes', 'pen']);
-    expect(changes.out).toMatch(/command line +onSale true → false, unitAmountMinor 150 → 200 +Dearer\./);
+    expect(changes.out).toMatch(/command line: \w+ +onSale true → false, unitAmountMinor 150 → 200 +Dearer\./);
     const refused = await cli(['item', 'change', 'pen', '--name', ' ']);
     expect(refused).toMatchObject({ code: 2, err: expect.stringContaining('name must not be blank') });
   });

@@ -63,7 +63,9 @@ describe.each(documents)('%s', (name) => {
 
 /** Variables of Temporal, OpenTelemetry, Node and OpenSSL, and what only looks like a variable. */
 function isOfSomebodyElse(name: string): boolean {
-  return /^TEMPORAL_TLS_|^OTEL_|^NODE_|^SSL_CERT_|^REJECT_DUPLICATE$|^WAITING_FOR_PAYMENT$|^XDG_CACHE_HOME$/.test(name);
+  return /^TEMPORAL_TLS_|^OTEL_|^NODE_|^SSL_CERT_|^REJECT_DUPLICATE$|^WAITING_FOR_PAYMENT$|^XDG_CACHE_HOME$|^WAIT_CANCELLATION_COMPLETED$/.test(
+    name,
+  );
 }
 
 describe('README.zh-CN.md is in step with README.md', () => {

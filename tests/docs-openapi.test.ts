@@ -42,7 +42,7 @@ describe.each(routes)('$route', ({ path, operation }) => {
   test('says what it does, and who may call it', () => {
     expect([operationId, summary, tags.length]).toEqual([expect.any(String), expect.any(String), 1]);
     expect(security).toBeDefined();
-    expect(security?.length).toBe(path.startsWith('/api/operator') ? 1 : 0);
+    expect(security?.length).toBe(/^\/api\/(?:customer|operator)/.test(path) ? 1 : 0);
     for (const scheme of security ?? []) expect(document.components.securitySchemes).toMatchObject(anyOf(scheme));
   });
 

@@ -61,7 +61,7 @@ async function liveThroughAllThatIsCounted(): Promise<void> {
   await client.workflow.execute(REFUND_ORDER, {
     workflowId: `refund-${refunded.orderId}`,
     taskQueue: taskQueues(world.config.temporal.taskQueuePrefix).orders,
-    args: [{ orderId: refunded.orderId, restock: true, reason: 'A test.' }],
+    args: [{ orderId: refunded.orderId, request: { restock: true, reason: 'A test.' }, stripeRetryMaxMs: 1000 }],
   });
   const [refund] = (await stripe.ledger(refunded.orderId)).refunds;
   await stripe.failRefund(refund?.id ?? 'none');

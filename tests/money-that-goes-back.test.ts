@@ -185,6 +185,50 @@ describe('goods never leave for money that has gone back', () => {
       stock -= 1;
     });
 
+    test('a release is for the doubts that hold the order now: another one holds it again', async () => {
+      const paid = await paidAndWaiting();
+      const { orderId } = paid.order;
+      const release = () => world.post(`/api/operator/orders/${orderId}/release`, {}, operator);
+      expect((await release()).status, 'nothing holds it yet').toBe(409);
+      await world.stripe.openFraudWarning(paid.chargeId);
+      await world.untilEvent(orderId, 'fulfillment.held');
+      expect((await release()).status).toBe(200);
+      const review = await world.stripe.openReview(paid.chargeId);
+      await world.startWorker('fulfillment');
+      await world.until(async () =>
+        expect((await world.order(orderId)).timeline.at(-1)?.detail).toBe(
+          'The shipment waits: the payment is in review at Stripe.',
+        ),
+      );
+      await world.stripe.closeReview(review.id, 'approved');
+      await world.untilStatus(orderId, 'FINISHED');
+      stock -= 1;
+    });
+
+    test('an event of the payment is not the last word when news of its money came first', async () => {
+      const order = await world.orderWaitingForPayment();
+      await world.stripe.addWebhookRule({
+        types: ['checkout.session.completed'],
+        action: { type: 'hold' },
+        probability: 1,
+      });
+      const { chargeId } = await pay(order);
+      await world.stopWorker('payment');
+      const review = await world.stripe.openReview(chargeId);
+      await world.until(async () => {
+        const told = (await world.stripe.deliveries()).findLast(({ type }) => type === 'review.opened');
+        expect(told?.status).toBe('delivered');
+      });
+      await world.stripe.releaseEvents();
+      // Stripe could not be asked; the event alone says that it is paid.
+      await world.untilStatus(order.orderId, 'PAID');
+      await world.startWorker('payment');
+      await world.untilEvent(order.orderId, 'fulfillment.held');
+      await world.stripe.closeReview(review.id, 'approved');
+      await world.untilStatus(order.orderId, 'FINISHED');
+      stock -= 1;
+    });
+
     test('a held order can be cancelled by its customer: the money goes back', async () => {
       const paid = await paidUnheard();
       await world.stripe.openFraudWarning(paid.chargeId);

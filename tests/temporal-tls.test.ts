@@ -140,6 +140,7 @@ describe.skipIf(missing.length > 0)(`Temporal with TLS and API keys${reason}`, {
       env: {
         ...Object.fromEntries(inherited),
         NODE_ENV: 'production',
+        AUTH_BY_GATEWAY: 'true',
         DATABASE_URL: inject('databaseUrl'),
         STRIPE_SANDBOX_URL: 'http://127.0.0.1:1',
         API_PORT: String(await freePort()),

@@ -103,15 +103,15 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'news of the money stop the shipment',
     file: 'workflows/order/deliver.ts',
-    find: 'if (isAboutPayment(order, message.event)) setOutdated(order);',
-    replace: 'if (isAboutPayment(order, message.event)) order.inbox.poll();',
+    find: '        order.chargeNews = message.event;\n        setOutdated(order);',
+    replace: '        order.chargeNews = message.event;',
     tests: ['tests/money-that-goes-back.test.ts'],
   },
   {
     name: 'old news of a payment are not believed',
     file: 'workflows/order/deliver.ts',
-    find: 'return payment === undefined || Date.now() - payment.asOfMs >= BELIEVED_FOR_MS;',
-    replace: 'return payment === undefined || payment.asOfMs === 0;',
+    find: 'return paymentOf(order).asOfMs + BELIEVED_FOR_MS - Date.now();',
+    replace: 'return paymentOf(order).asOfMs === 0 ? 0 : BELIEVED_FOR_MS;',
     tests: ['tests/money-that-goes-back.test.ts'],
   },
   {
@@ -131,8 +131,8 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'the refund that was decided on is written down first',
     file: 'workflows/order/deliver.ts',
-    find: 'await order.timeline.note(note, { data: { refund: why.refund } });',
-    replace: 'if (Date.now() < 0) await order.timeline.note(note, { data: { refund: why.refund } });',
+    find: '    await order.timeline.note(note, { data: { refund: why.refund,',
+    replace: '    if (Date.now() < 0) await order.timeline.note(note, { data: { refund: why.refund,',
     tests: ['tests/long-refunds.test.ts'],
   },
   {

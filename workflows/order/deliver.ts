@@ -158,6 +158,7 @@ function setOutdated(order: Order): void {
 /** Reads at Stripe what has become of the money. Returns false if a message came first. */
 async function lookAtPayment(order: Order): Promise<boolean> {
   const { paymentIntentId } = paymentOf(order);
+  const askedAtMs = Date.now();
   const scope = new CancellationScope();
   const reading = scope.run(() => order.activities.payment.readCharge(paymentIntentId));
   if (!(await settledBefore(reading, () => !order.inbox.isEmpty))) {
@@ -167,7 +168,9 @@ async function lookAtPayment(order: Order): Promise<boolean> {
     return false;
   }
   const charge = await reading;
-  order.payment = { paymentIntentId, charge, asOfMs: Math.min(charge.readAtMs, Date.now()) };
+  // The clock of the worker that asked may be wrong, but it did not ask before it was told to, nor answer later than now.
+  const asOfMs = Math.min(Math.max(charge.readAtMs, askedAtMs), Date.now());
+  order.payment = { paymentIntentId, charge, asOfMs };
   order.chargeNews = undefined;
   return true;
 }
