@@ -205,25 +205,30 @@ describe('goods never leave for money that has gone back', () => {
       stock -= 1;
     });
 
-    test('an event of the payment is not the last word when news of its money came first', async () => {
+    test('an event of a payment is not the last word when news of its money came first', async () => {
       const order = await world.orderWaitingForPayment();
+      await world.pay(order, { method: 'bank_debit' });
+      await world.untilEvent(order.orderId, 'payment.processing');
+      const { payment_intent: paymentIntentId } = await sessionWith(world, order, {});
+      const object = { id: 'prv_early', object: 'review', payment_intent: paymentIntentId, open: true, reason: 'rule' };
+      await world.stripe.sendEvent({ type: 'review.opened', object });
+      // The order has looked, and nothing is paid yet.
+      await world.until(async () => {
+        const asked = (await world.stripe.requests()).map(({ method, path }) => `${method} ${path}`);
+        expect(asked).toContain(`GET /v1/checkout/sessions/${order.checkoutSessionId}`);
+      });
+      await lose(['review.opened']);
       await world.stripe.addWebhookRule({
-        types: ['checkout.session.completed'],
+        types: ['checkout.session.async_payment_succeeded'],
         action: { type: 'hold' },
         probability: 1,
       });
-      const { chargeId } = await pay(order);
-      await world.stopWorker('payment');
-      const review = await world.stripe.openReview(chargeId);
-      await world.until(async () => {
-        const told = (await world.stripe.deliveries()).findLast(({ type }) => type === 'review.opened');
-        expect(told?.status).toBe('delivered');
-      });
+      await world.stripe.settle(order.checkoutSessionId!, 'succeeded');
+      const [charge] = (await world.stripe.ledger(order.orderId)).charges;
+      const review = await world.stripe.openReview(charge!.id);
       await world.stripe.releaseEvents();
-      // Stripe could not be asked; the event alone says that it is paid.
-      await world.untilStatus(order.orderId, 'PAID');
-      await world.startWorker('payment');
-      await world.untilEvent(order.orderId, 'fulfillment.held');
+      const held = await world.untilEvent(order.orderId, 'fulfillment.held');
+      expect(held.timeline.at(-1)?.detail).toBe('The shipment waits: the payment is in review at Stripe.');
       await world.stripe.closeReview(review.id, 'approved');
       await world.untilStatus(order.orderId, 'FINISHED');
       stock -= 1;

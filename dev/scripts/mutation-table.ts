@@ -101,6 +101,20 @@ export const mutations: readonly Mutation[] = [
     tests: ['tests/fulfillment.test.ts'],
   },
   {
+    name: 'an event of a payment is not the last word after news of its money',
+    file: 'domain/payment.ts',
+    find: 'isOutdated: charge === undefined && state.toldOfCharge',
+    replace: 'isOutdated: charge === undefined && state.toldOfCharge && state.declines < 0',
+    tests: ['tests/money-that-goes-back.test.ts'],
+  },
+  {
+    name: 'a release is for the doubts that it was given for',
+    file: 'workflows/order/deliver.ts',
+    find: '!timeline.has(`${RELEASED}:${doubt}`)',
+    replace: '!timeline.has(`${RELEASED}:fraud_warning`)',
+    tests: ['tests/money-that-goes-back.test.ts'],
+  },
+  {
     name: 'news of the money stop the shipment',
     file: 'workflows/order/deliver.ts',
     find: '        order.chargeNews = message.event;\n        setOutdated(order);',

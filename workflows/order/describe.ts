@@ -25,7 +25,7 @@ export function describeRefusal(refusal: Refusal): string {
       return `Refused: out of stock: ${shortages.join('; ')}.`;
     }
     case 'unknownItem':
-      return `Refused: unknown items: ${refusal.itemIds.join(', ')}.`;
+      return `Refused: unknown or not on sale: ${refusal.itemIds.join(', ')}.`;
     case 'mixedCurrencies':
       return `Refused: an order has one currency, but its items have ${refusal.currencies.join(' and ')}.`;
     case 'tooManyOrders':
