@@ -102,6 +102,8 @@ beforeAll(async () => {
     STRIPE_RETRY_MAX_SECONDS: '0.2',
     OPERATOR_TOKEN: TOKEN,
   });
+  // A soak orders more than there is, and goods that were shipped do not come back.
+  await world.database.query('UPDATE items SET initial = initial + 100000, available = available + 100000');
 });
 afterAll(() => world.stop());
 
