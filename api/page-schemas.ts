@@ -1,6 +1,6 @@
 /** What the lists of the orders API take and answer: pages, the newest first. */
 import { z } from 'zod';
-import type { OrderPage, OrderPosition, PagedOrder } from '../database/order-pages.ts';
+import type { OrderPage, OrderPosition, ListedOrder } from '../database/order-pages.ts';
 import { ORDER_ID } from '../domain/order-id.ts';
 import { asciiText, customerIdSchema, orderStatusSchema } from './schemas.ts';
 
@@ -98,10 +98,10 @@ export const operatorOrdersSchema = z.object({
 
 /** What a page looks like to a client; `customer_id` is left out of a customer's own list by its schema. */
 export function toOrdersView({ orders, next }: OrderPage): z.output<typeof operatorOrdersSchema> {
-  return { orders: orders.map(toPagedOrder), next_cursor: next === undefined ? null : encodeCursor(next) };
+  return { orders: orders.map(toListedOrder), next_cursor: next === undefined ? null : encodeCursor(next) };
 }
 
-function toPagedOrder(order: PagedOrder) {
+function toListedOrder(order: ListedOrder) {
   return {
     order_id: order.orderId,
     customer_id: order.customerId,

@@ -3,7 +3,7 @@ import { orderStatuses, type OrderStatus } from '../domain/order-status.ts';
 import { withSqlSpan } from '../platform/spans.ts';
 import type { Database } from './database.ts';
 
-const listedOrder = z.object({
+export const listedOrder = z.object({
   orderId: z.string(),
   customerId: z.string(),
   status: z.enum(orderStatuses),
@@ -17,7 +17,11 @@ const listedOrder = z.object({
 const positionRow = z.object({ orderId: z.string(), position: z.string() });
 
 /** An order in a list, without what hangs on it. */
-export type PagedOrder = z.infer<typeof listedOrder>;
+export type ListedOrder = z.infer<typeof listedOrder>;
+
+export const LISTED_COLUMNS = `
+  order_id AS "orderId", customer_id AS "customerId", status, total_amount_minor AS "totalAmountMinor", currency,
+  run_id AS "runId", trace_id AS "traceId", created_at AS "createdAt", updated_at AS "updatedAt"`;
 
 /** What is left out does not matter. */
 export type OrderFilter = {
@@ -37,7 +41,7 @@ export type OrderFilter = {
 export type OrderPosition = { readonly createdAt: string; readonly orderId: string };
 
 export type OrderPage = {
-  readonly orders: readonly PagedOrder[];
+  readonly orders: readonly ListedOrder[];
   /** Where the next page begins; undefined if this is the last one. */
   readonly next: OrderPosition | undefined;
 };
@@ -88,9 +92,7 @@ export function orderPageStatement(filter: OrderFilter, { limit, after }: Page) 
   }
   return {
     text: `
-      SELECT
-        order_id AS "orderId", customer_id AS "customerId", status, total_amount_minor AS "totalAmountMinor", currency,
-        run_id AS "runId", trace_id AS "traceId", created_at AS "createdAt", updated_at AS "updatedAt",
+      SELECT ${LISTED_COLUMNS},
         to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS position
       FROM orders
       ${conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`}

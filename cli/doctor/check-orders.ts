@@ -1,6 +1,7 @@
 import type { Client } from '@temporalio/client';
 import { ORDER_LIFECYCLE, RECOVER_ORDER, taskQueues } from '../../contracts/messages.ts';
-import { findExistingOrderIds, type ListedOrder, listOpenOrders } from '../../database/order-list.ts';
+import { findExistingOrderIds, listOpenOrders } from '../../database/order-checks.ts';
+import type { ListedOrder } from '../../database/order-pages.ts';
 import { findOrder } from '../../database/orders.ts';
 import { isTerminal, type OrderStatus } from '../../domain/order-status.ts';
 import type { Context } from '../context.ts';

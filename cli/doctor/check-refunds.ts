@@ -1,5 +1,5 @@
 import { refundWorkflowId } from '../../contracts/messages.ts';
-import { listRefundsToFinish, type RefundToFinish } from '../../database/order-list.ts';
+import { listRefundsToFinish, type RefundToFinish } from '../../database/order-checks.ts';
 import type { Context } from '../context.ts';
 import { describeWorkflow } from '../workflow-state.ts';
 import { attempt, type Finding, ok, problem } from './finding.ts';

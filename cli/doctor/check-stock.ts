@@ -1,5 +1,5 @@
 import { listCountedItems } from '../../database/items.ts';
-import { type HeldStock, listOrdersWithoutStock, listStrayStock } from '../../database/order-list.ts';
+import { type HeldStock, listOrdersWithoutStock, listStrayStock } from '../../database/order-checks.ts';
 import type { Context } from '../context.ts';
 import { formatTime } from '../text.ts';
 import { attempt, type Finding, ok, problem } from './finding.ts';

@@ -13,7 +13,7 @@ import {
   type RecoverOrderInput,
   taskQueues,
 } from '../../contracts/messages.ts';
-import { listOpenOrders, listStrayStock } from '../../database/order-list.ts';
+import { listOpenOrders, listStrayStock } from '../../database/order-checks.ts';
 import { giveBackStock } from '../../database/stock.ts';
 import type { Context } from '../context.ts';
 import { orderPolicy } from '../../api/order-policy.ts';

@@ -2,32 +2,14 @@ import { z } from 'zod';
 import { REFUND_REQUESTED_AFTER_THE_END } from '../domain/order-message.ts';
 import { orderStatuses } from '../domain/order-status.ts';
 import type { Database } from './database.ts';
-
-const listedOrder = z.object({
-  orderId: z.string(),
-  customerId: z.string(),
-  status: z.enum(orderStatuses),
-  totalAmountMinor: z.number(),
-  currency: z.string(),
-  runId: z.string(),
-  traceId: z.string(),
-  createdAt: z.date(),
-  updatedAt: z.date(),
-});
-
-/** An open order's row without what hangs on it. */
-export type ListedOrder = z.infer<typeof listedOrder>;
-
-const COLUMNS = `
-  order_id AS "orderId", customer_id AS "customerId", status, total_amount_minor AS "totalAmountMinor", currency,
-  run_id AS "runId", trace_id AS "traceId", created_at AS "createdAt", updated_at AS "updatedAt"`;
+import { LISTED_COLUMNS, type ListedOrder, listedOrder } from './order-pages.ts';
 
 /** Lists the orders that have not ended, the one that nothing has happened to for the longest first. */
 export async function listOpenOrders(database: Database): Promise<ListedOrder[]> {
   const listed = await database.query({
     name: 'orders.list-open',
     text: `
-      SELECT ${COLUMNS} FROM orders
+      SELECT ${LISTED_COLUMNS} FROM orders
       WHERE status IN ('PENDING', 'WAITING_FOR_PAYMENT', 'PAID')
       ORDER BY updated_at, order_id`,
   });
