@@ -70,7 +70,7 @@ export function createHttpFulfillment({ url, secret }: Options): FulfillmentServ
 }
 
 /**
- * Signs a request as Stripe signs its webhooks: `t=<seconds>,v1=<HMAC-SHA256 of "seconds.body", in hexadecimal>`.
+ * Signs a request as Stripe signs its webhooks: `t=<seconds>,v1=<HMAC-SHA256 of `<seconds>.<body>`, in hexadecimal>`.
  *
  * @param atSeconds the time of signing in seconds since 1970; receivers refuse old ones
  */
@@ -80,10 +80,9 @@ function sign(secret: string, body: string, atSeconds: number): string {
 
 async function reasonOf(response: Response): Promise<string> {
   const answer = refused.safeParse(await response.json().catch(() => undefined));
-  return (answer.success ? answer.data.reason : `the warehouse answered ${response.status}`).slice(
-    0,
-    MAX_REASON_LENGTH,
-  );
+  // Part of a sentence that the customer reads.
+  const reason = answer.success ? answer.data.reason.replace(/\.+$/, '') : 'the warehouse cannot ship it';
+  return reason.slice(0, MAX_REASON_LENGTH);
 }
 
 function unclear(what: string, orderId: string, response: Response): Error {

@@ -34,8 +34,9 @@ export type RefundPaymentInput = {
 };
 
 /**
- * The activities of the task queue `payment`. Each call that changes something carries the idempotency key
- * `order : step : generation`, never the attempt, so that an attempt whose answer was lost is found again at Stripe.
+ * The activities of the task queue `payment`. What creates something at Stripe carries an idempotency key of the order, the
+ * step and a generation, never the attempt, so that an attempt whose answer was lost is found again. Closing a session needs
+ * none: a second close reads how it ended.
  */
 export function createPaymentActivities({ stripe }: { readonly stripe: Stripe }) {
   /** Reads a Checkout Session, and with it what has become of the money if it is paid. */
@@ -47,7 +48,11 @@ export function createPaymentActivities({ stripe }: { readonly stripe: Stripe })
   }
 
   return {
-    /** Makes the Checkout Session that the customer pays on; all that Stripe sees is fixed by the workflow's input. */
+    /**
+     * Makes the Checkout Session that the customer pays on; all that Stripe sees is fixed by the workflow's input.
+     *
+     * @throws `StripeRefused` if the order itself is at fault, `StripeKeptFailure` if another idempotency key is needed
+     */
     async createCheckoutSession(input: CreateCheckoutSessionInput): Promise<CreatedCheckoutSession> {
       const metadata = { order_id: input.orderId, traceparent: input.traceparent };
       const creating = stripe.checkout.sessions.create(
@@ -84,7 +89,7 @@ export function createPaymentActivities({ stripe }: { readonly stripe: Stripe })
     readCheckoutSession,
 
     /**
-     * Expires a Checkout Session and gives what became of it: expired, or paid meanwhile. It never gives an open one;
+     * Expires a Checkout Session and returns what became of it: expired, or paid meanwhile. It never returns an open one;
      * while Stripe cannot say, it throws and is tried again.
      */
     async closeCheckoutSession(sessionId: string): Promise<CheckoutSession> {
@@ -109,7 +114,8 @@ export function createPaymentActivities({ stripe }: { readonly stripe: Stripe })
      * Refunds all that is left of a payment, and says how the money went back: it may have been refunded before, or lost
      * in a dispute. Only Stripe's word ends a refund: a refusal, such as too low a balance, is the operator's to fix.
      *
-     * @throws `PaymentDisputed` while the bank has not decided; `RefundRefused` if Stripe refuses
+     * @throws `PaymentDisputed` while the bank has not decided; `RefundRefused` if Stripe refuses;
+     *   `StripeKeptFailure` if another idempotency key is needed
      */
     async refundPayment({ orderId, paymentIntentId, generation }: RefundPaymentInput): Promise<RefundPaymentResult> {
       try {

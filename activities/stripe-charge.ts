@@ -68,7 +68,7 @@ async function all<T>(list: AsyncIterable<T>): Promise<T[]> {
   return items;
 }
 
-/** A restricted key need not be allowed to read Radar's warnings; their events come all the same. */
+/** A restricted key may lack the right to read Radar's warnings. The shop then learns of none. */
 async function ifAllowed<T>(items: Promise<T[]>): Promise<T[]> {
   try {
     return await items;

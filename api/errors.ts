@@ -130,7 +130,7 @@ function describeTooMany({ of, limit: { maxOrders, maxPieces }, open, wantedPiec
   const whose = of === 'customer' ? 'of this customer' : 'from this address';
   const problem =
     maxOrders !== undefined && open.orders >= maxOrders
-      ? `${open.orders} orders ${whose} are unpaid, and ${maxOrders} may be`
+      ? `${open.orders} orders ${whose} are unpaid, and at most ${maxOrders} may be`
       : `the unpaid orders ${whose} hold ${open.pieces} pieces, and with these ${wantedPieces} it would be more than the ${maxPieces} allowed`;
   const fix =
     orderIds.length > 0 ? 'Pay or cancel one of them' : 'Try again once some are paid, cancelled or have ended';

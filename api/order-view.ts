@@ -2,8 +2,8 @@ import type { OrderView } from './schemas.ts';
 import type { OrderRecord } from '../database/orders.ts';
 
 /**
- * Entries that are the shop's business, as all of a dispute is. They would worry a customer, or tell a thief what is known
- * of the card.
+ * Entries that are the shop's business, among them the course of a dispute; how it delays or ends a refund is shown. They
+ * would worry a customer, or tell a thief what is known of the card.
  */
 const SHOP_EVENTS: ReadonlySet<string> = new Set([
   'payment.ignored',

@@ -2,7 +2,7 @@ import type { Client } from '@temporalio/client';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { taskQueues } from '../contracts/messages.ts';
 import type { Database } from '../database/database.ts';
-import { findOrder, findOrderIdBy } from '../database/orders.ts';
+import { findOrder, findOrderIdByPaymentIntent } from '../database/orders.ts';
 import type { Config } from '../platform/config.ts';
 import type { Logger } from '../platform/logger.ts';
 import { createMetrics, type Metrics } from '../platform/metrics.ts';
@@ -47,7 +47,7 @@ export async function createWebhookReceiver({
       findOrder: (orderId) => findOrder(database, orderId),
       stripeRetryMaxMs: config.stripeRetryMaxMs,
     }),
-    findOrderIdByPaymentIntent: (paymentIntentId) => findOrderIdBy(database, 'paymentIntentId', paymentIntentId),
+    findOrderIdByPaymentIntent: (paymentIntentId) => findOrderIdByPaymentIntent(database, paymentIntentId),
     stripe,
     endpointSecrets: config.stripe.endpointSecrets,
     livemode: config.stripe.livemode,

@@ -8,7 +8,7 @@ import { CliError, exitCodes } from './errors.ts';
 import type { CommandResult } from './run-command.ts';
 import { formatTime, table } from './text.ts';
 
-/** Whom changes are written down as. */
+/** Changes that are listed at most; older ones are in the table `item_changes`. */
 const MAX_CHANGES = 1000;
 
 type Reason = { readonly reason?: string | undefined };

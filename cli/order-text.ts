@@ -62,7 +62,7 @@ function describeTimeline({ timeline }: OrderRecord): string {
 
 function describeState(order: OrderRecord, workflow: WorkflowState): string {
   if (workflow.found === 'unknown') return `not known: ${workflow.problem}`;
-  const gone = `No order waits alone like this: \`npm run cli -- doctor\` tells more, and with --repair ends it safely`;
+  const gone = `Nothing looks after this order: \`npm run cli -- doctor\` says why, and with --repair takes it up again`;
   if (!workflow.found) {
     return isTerminal(order.status) ? 'ended; Temporal has forgotten it (its retention is over)' : `gone. ${gone}`;
   }

@@ -23,7 +23,7 @@ const STATEMENT_TIMEOUT_MS = 8_000;
 /** A worker that is lost in the middle of a transaction does not keep the items locked for everybody else. */
 const IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000;
 
-// bigint columns hold minor units and stay below 2^53 by the schema's checks.
+// bigint columns hold minor units, times in ms and counters, which all stay below 2^53.
 types.setTypeParser(types.builtins.INT8, Number);
 
 /** Opens nothing yet: the pool connects with the first statement. End it with `database.end()`. */

@@ -3,7 +3,7 @@ import { must } from '../domain/must.ts';
 import { type Database, inTransaction, type Queryable } from './database.ts';
 import { findItem, type ItemRecord, lockItem } from './items.ts';
 
-/** Pieces that an item can have in all, far below what the columns can hold. */
+/** Pieces that an item can have in all: less than half of what an integer column holds. */
 export const MAX_STOCK = 1_000_000_000;
 
 /** Who changes an item, and why; every change is a row with both. */

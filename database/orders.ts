@@ -59,10 +59,10 @@ export type NewOrder = {
 };
 
 /**
- * Writes a PENDING order with its lines and the first entry of its timeline. Written again by the same run, it is
- * nothing.
+ * Writes a PENDING order with its lines and the first entry of its timeline. Writing it again from the same
+ * run is a no-op.
  *
- * @throws TimelineConflictError where another run made an order under this id
+ * @throws TimelineConflictError if another run made an order under this id
  */
 export async function insertOrder(database: Database, order: NewOrder): Promise<void> {
   const total = totalOf(order.lines);
@@ -222,25 +222,15 @@ export async function findOrder(database: Database, orderId: string): Promise<Or
   return row === undefined ? undefined : orderRecord.parse(row);
 }
 
-/** What support finds an order by, and the column that holds it. */
-const LOOKUP_COLUMNS = {
-  paymentIntentId: 'payment_intent_id',
-  checkoutSessionId: 'checkout_session_id',
-  trackingNumber: 'tracking_number',
-} as const;
-
-export type OrderLookup = keyof typeof LOOKUP_COLUMNS;
-
-/** Gives the order that a payment intent, a Checkout Session or a tracking number belongs to. */
-export async function findOrderIdBy(
+/** Returns the id of the order that was paid with this payment intent; undefined if there is none. */
+export async function findOrderIdByPaymentIntent(
   database: Database,
-  lookup: OrderLookup,
-  value: string,
+  paymentIntentId: string,
 ): Promise<string | undefined> {
   const found = await database.query<{ order_id: string }>({
-    name: `orders.by-${LOOKUP_COLUMNS[lookup]}`,
-    text: `SELECT order_id FROM orders WHERE ${LOOKUP_COLUMNS[lookup]} = $1 LIMIT 1`,
-    values: [value],
+    name: 'orders.by-payment-intent',
+    text: 'SELECT order_id FROM orders WHERE payment_intent_id = $1 LIMIT 1',
+    values: [paymentIntentId],
   });
   return found.rows[0]?.order_id;
 }

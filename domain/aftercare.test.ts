@@ -120,7 +120,7 @@ describe('after its end an order', () => {
     [
       'was lost in a dispute',
       { disputes: [{ disputeId: 'du_1', status: 'lost', reason: 'fraudulent', amountMinor: 4500 }] },
-      'The bank decided the dispute for the customer and returned the payment.',
+      'Your bank decided the dispute in your favour and returned the payment.',
     ],
   ])('becomes REFUNDED when all of its money %s at Stripe', (_what, changes, detail) => {
     expect(decide(finished, charge(changes)).action).toEqual({ do: 'refunded', detail });

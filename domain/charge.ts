@@ -109,7 +109,7 @@ export function wayBackOf(charge: Charge): WayBack | undefined {
 export function describeWayBack(way: WayBack): string {
   return way === 'refunded'
     ? 'The payment was refunded in full.'
-    : 'The bank decided the dispute for the customer and returned the payment.';
+    : 'Your bank decided the dispute in your favour and returned the payment.';
 }
 
 /**

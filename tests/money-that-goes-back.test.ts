@@ -83,7 +83,7 @@ describe('goods never leave for money that has gone back', () => {
       const paid = await paidUnheard();
       await goBack(world.stripe, paid);
       const refunded = await expectNotShipped(paid);
-      expect(refunded.timeline.at(-1)?.detail).toContain(how.startsWith('lost') ? 'The bank decided' : 'was refunded');
+      expect(refunded.timeline.at(-1)?.detail).toContain(how.startsWith('lost') ? 'Your bank decided' : 'was refunded');
       expect(refunded.timeline.at(-1)?.detail).not.toContain('Stripe has accepted');
     });
 

@@ -68,7 +68,7 @@ describe('refunds and disputes after the end', () => {
     await world.stripe.closeDispute(id, 'lost');
     const order = await world.untilStatus(orderId, 'REFUNDED');
     expect(order.timeline.find(({ event }) => event === 'dispute.closed')?.detail).toContain('lost');
-    expect(order.timeline.at(-1)?.detail).toContain('The bank decided the dispute for the customer');
+    expect(order.timeline.at(-1)?.detail).toContain('Your bank decided the dispute in your favour');
   });
 
   test('a dispute in the very moment in which the workflow ends is not lost, and moves nothing', async () => {

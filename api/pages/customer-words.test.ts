@@ -34,3 +34,11 @@ test('the page says nothing of what is between the shop, Stripe and the bank', (
   expect(shown.map(({ event }) => event)).toEqual(['payment.refunded']);
   expect(order.timeline.length).toBeGreaterThan(4);
 });
+
+test('the page counts the entries that its customer is shown, since its script compares with those', () => {
+  const hidden = timelineEntry({ seq: order.timeline.length + 1, status: 'FINISHED', event: 'fulfillment.held' });
+  const counted = (timeline: typeof order.timeline) =>
+    /data-seq="(?<count>\d+)"/.exec(renderPaymentPage({ ...order, seq: timeline.length, timeline }))?.groups?.['count'];
+  expect(counted(order.timeline)).toBe('1');
+  expect(counted([...order.timeline, hidden])).toBe('1');
+});

@@ -29,7 +29,7 @@ export function renderPaymentPage(order: OrderRecord, { notice, token }: Shown =
       id="order"
       class="card"
       data-status-url="${statusUrl}"
-      data-seq="${order.seq}"
+      data-seq="${timelineForCustomer(order).length}"
       data-ended="${words.ended}"
     >
       !${renderSteps(words)}

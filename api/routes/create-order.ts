@@ -165,6 +165,6 @@ function refuseOtherRequest(input: OrderLifecycleInput, made: MadeOrder): void {
   if (made.requestHash === input.requestHash) return;
   throw new ApiError(
     'keyReused',
-    'This Idempotency-Key came before with another request; send the request of then, or use a new key',
+    'This Idempotency-Key was used before with a different request; repeat that request, or use a new key',
   );
 }

@@ -9,7 +9,7 @@ const MEANINGS = {
   409: 'errorCode 3000: out of stock; data.items says how much is there. errorCode 2001: too late to cancel. errorCode 2004: nothing to refund. errorCode 2005: does not wait to be shipped. errorCode 3002: there is such an item already.',
   413: 'errorCode 1001: the body is over 64 KB.',
   415: 'errorCode 1002: the body is not JSON.',
-  422: 'errorCode 3001: an unknown item, or one that is not on sale. errorCode 2002: the idempotency key came before with another request.',
+  422: 'errorCode 3001: an unknown item, or one that is not on sale. errorCode 2002: the idempotency key was used before with a different request.',
   429: 'errorCode 1006: too many requests; the header Retry-After says how long to wait. errorCode 2003: too many unpaid orders; data says how many are allowed and open.',
   500: 'errorCode 5000: a fault of ours.',
   503: 'errorCode 5001: away for the moment; data.order_id if the order may exist.',

@@ -29,8 +29,8 @@ export function operatorRoutes(dependencies: Dependencies): FastifyPluginAsyncZo
         operationId: 'operatorCancelOrder',
         summary: "Cancel a customer's order",
         description:
-          'The payment link is closed, the stock is given back, and a payment that comes meanwhile is refunded. An order ' +
-          'whose fulfillment has begun is refunded instead. Sent again it changes nothing.',
+          'The payment link is closed, the stock is given back, and a payment that comes meanwhile is refunded. Once ' +
+          'fulfillment has begun it answers 2001: refund the order instead. Sent again it changes nothing.',
         tags: ['Operators'],
         params: orderParams,
         body: operatorCancelSchema,

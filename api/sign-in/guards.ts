@@ -25,7 +25,7 @@ export const securitySchemes = {
     type: 'apiKey',
     in: 'query',
     name: 'token',
-    description: 'The token of an `redirect_url`: it opens this one order until it ends.',
+    description: 'The token of a `redirect_url`: it opens this one order until it expires.',
   },
   operatorToken: {
     type: 'http',
@@ -90,7 +90,7 @@ function customerGuard({ verifyToken, orderLinks }: SignIn, isOrder: boolean): o
     const { customerId } = await verified(reply, verifyToken, token);
     if (customerId !== customerID) {
       if (isOrder) throw noSuchOrder(orderID, 'customer');
-      throw new ApiError('notAllowed', 'The bearer token is not of the customer in the path');
+      throw new ApiError('notAllowed', 'The bearer token belongs to another customer than the one in the path');
     }
     request.actor = { kind: 'customer', customerId };
   };

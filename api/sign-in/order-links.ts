@@ -20,8 +20,6 @@ export type OrderLinks = {
    * @throws ApiError 1004 if it is forged or has ended
    */
   readonly verify: (token: string) => Promise<string>;
-  /** How long a link is valid at most, in seconds. */
-  readonly validSeconds: number;
 };
 
 export function createOrderLinks({ secrets, validSeconds }: OrderLinkConfig): OrderLinks {
@@ -29,7 +27,6 @@ export function createOrderLinks({ secrets, validSeconds }: OrderLinkConfig): Or
   const [signingKey] = keys;
   if (signingKey === undefined) throw new RangeError('Links need a secret');
   return {
-    validSeconds: validSeconds + ROUND_TO_SECONDS,
     sign: async (orderId) => {
       const endsAt = Math.ceil((Date.now() / 1000 + validSeconds) / ROUND_TO_SECONDS) * ROUND_TO_SECONDS;
       return new SignJWT()
@@ -63,6 +60,9 @@ export function createOrderLinks({ secrets, validSeconds }: OrderLinkConfig): Or
 }
 
 function linkRefused(cause: unknown): ApiError {
-  const why = cause instanceof errors.JWTExpired ? 'has ended; ask the shop for a new one' : 'is not complete';
+  const why =
+    cause instanceof errors.JWTExpired
+      ? 'has expired; ask the shop for a new one'
+      : 'is not valid; open the whole link';
   return new ApiError('notSignedIn', `The link to the order ${why}`, { cause });
 }

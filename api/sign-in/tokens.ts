@@ -11,7 +11,7 @@ const MAX_TOKEN_LENGTH = 8 * 1024;
 /** What a name or a customer id may be, as a customerID of a request may. */
 const PRINTABLE = /^[\x20-\x7e]{1,128}$/;
 
-/** Whom a token is of: always a customer, and with the scope an operator too. */
+/** Whom a token belongs to: a customer, an operator (with the scope), both, or neither. */
 export type Bearer = {
   /** Undefined if the token does not say. */
   readonly customerId: string | undefined;

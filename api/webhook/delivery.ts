@@ -32,7 +32,8 @@ type Options = {
 
 /**
  * Brings Stripe's events to the workflow that looks after the payment: the order's own while it runs, `paymentAftercare`
- * after its end. An event that comes again does no harm: a workflow drops what it has seen by its id.
+ * after its end. An event that comes again does no harm: an order drops it by its id, and what aftercare does
+ * follows from what Stripe says now.
  */
 export function createEventDelivery({ client, taskQueues, findOrder, stripeRetryMaxMs }: Options) {
   /** @returns false if the order has no running workflow */

@@ -77,8 +77,8 @@ function describeLost(order: LostOrder): Finding {
   const fate = workflow === 'gone' ? 'Temporal knows no workflow of it' : `its workflow is ${workflow}`;
   const repair =
     status === 'PAID'
-      ? 'ships it, or refunds it where it cannot be shipped'
-      : 'closes its Checkout Session at Stripe, gives back what was paid and cancels it';
+      ? 'ships it, or refunds it if it cannot be shipped'
+      : 'closes its Checkout Session at Stripe, refunds what was paid and cancels it';
   return problem(
     ABOUT,
     `Order ${orderId} is ${status}, but ${fate}: nothing looks after it`,
@@ -119,7 +119,7 @@ async function findSlowOrders(context: Context, open: readonly ListedOrder[]): P
   const rest = slow.slice(MAX_DESCRIBED).map(({ orderId }) => orderId);
   if (rest.length > 0) {
     findings.push(
-      warning(ABOUT, `${rest.length} more orders wait longer than they should`, 'Mend the first ones.', rest),
+      warning(ABOUT, `${rest.length} more orders wait longer than they should`, 'Fix the ones above first.', rest),
     );
   }
   return findings;
@@ -135,12 +135,12 @@ function reasonFor(workflow: WorkflowState, status: OrderStatus): string {
   const [step] = workflow.pending;
   if (step !== undefined) {
     return step.failure === null
-      ? `it waits for ${step.activity}, which no worker does`
+      ? `${step.activity} is not done yet: it is at work, or no worker takes it`
       : `${step.activity} fails, ${step.attempt} times now: ${step.failure}`;
   }
   return status === 'WAITING_FOR_PAYMENT'
     ? 'its payment may still be on its way from the bank'
-    : 'it waits for a worker';
+    : 'no step is at work: it is held, pauses before the next attempt, or no worker takes its workflow tasks';
 }
 
 /** Workflows that have run for a while and whose order has no row: creates that hang, or a database that was restored. */

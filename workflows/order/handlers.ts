@@ -66,8 +66,10 @@ export function registerHandlers(order: Order): void {
     },
     {
       validator: () => {
-        if (order.status !== 'WAITING_FOR_PAYMENT') throw new Error('The order does not wait for its payment');
-        if (returnChecks >= MAX_RETURN_CHECKS) throw new Error('Stripe was asked often enough');
+        if (order.status !== 'WAITING_FOR_PAYMENT')
+          throw new Error(`Order ${order.orderId} does not wait for its payment`);
+        if (returnChecks >= MAX_RETURN_CHECKS)
+          throw new Error(`Stripe was asked often enough about order ${order.orderId}`);
       },
     },
   );

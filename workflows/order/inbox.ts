@@ -12,10 +12,6 @@ export class Inbox<Message> {
     this.#messages.push(message);
   }
 
-  get length(): number {
-    return this.#messages.length;
-  }
-
   get isEmpty(): boolean {
     return this.#messages.length === 0;
   }

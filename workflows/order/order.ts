@@ -124,7 +124,9 @@ export class Order {
     const amountMinor = charge === undefined ? totalOf(this.lines).amountMinor : keptOf(charge);
     await this.timeline.transition(
       'PAID',
-      'The payment has arrived; the order is being shipped.',
+      refundRequest === undefined
+        ? 'The payment has arrived; the order is being shipped.'
+        : 'The payment arrived while the order was being cancelled, so the order is not shipped.',
       { paymentIntentId, kept: { amountMinor, asOfMs } },
       refundRequest === undefined ? {} : { refund: refundRequest },
     );

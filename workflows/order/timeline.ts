@@ -100,7 +100,7 @@ export class Timeline {
    * decide in another order.
    */
   async note(note: Note, more: { readonly data?: TimelineData; readonly changes?: OrderChanges } = {}): Promise<void> {
-    if (this.#status === undefined) throw new Error('An order that does not exist has no timeline');
+    if (this.#status === undefined) throw new Error(`Order ${this.#orderId} does not exist yet, so it has no timeline`);
     const { source, event, detail } = note;
     if (this.#sources.has(source)) return;
     if (note.alarm === true) alarm(detail, { orderId: this.#orderId });

@@ -65,6 +65,7 @@ type RefundOptions = {
  * that the bank has not decided, may take weeks. Pauses grow to hours.
  *
  * @returns how the money went back; it may have gone back before, or with a lost dispute
+ * @throws every failure but `PaymentDisputed`, `RefundRefused` and `StripeKeptFailure`, which are tried again
  */
 export async function refundUntilAccepted(
   { payment }: Pick<Activities, 'payment'>,
@@ -83,7 +84,9 @@ export async function refundUntilAccepted(
       if (!disputed && !refused && !failedWith(error, STRIPE_KEPT_FAILURE)) throw error;
       const problem = disputed
         ? 'the payment is disputed, so it can only be refunded once the bank has decided'
-        : 'Stripe refuses to refund the payment; it is asked again until it accepts';
+        : refused
+          ? 'Stripe refuses to refund the payment; it is asked again until it accepts'
+          : 'Stripe keeps a failure of its own under this idempotency key; it is asked again under another one';
       // Once: that it lasts is told by the order's timeline.
       if (!isTold && (disputed || refused)) alarm(problem, { orderId, paymentIntentId, error });
       else log.warn(problem, { orderId, paymentIntentId, attempt });
