@@ -78,18 +78,6 @@ describe.concurrent('a delayed method', () => {
     ]);
   });
 
-  test('whose events come the wrong way round is not taken for a declined card', async () => {
-    const types = ['checkout.session.completed', 'checkout.session.async_payment_failed'];
-    await world.stripe.addWebhookRule({ types, action: { type: 'hold' }, times: 2 });
-    const order = await world.orderWaitingForPayment();
-    await world.pay(order, { method: 'bank_debit' });
-    await world.stripe.settle(order.checkoutSessionId!, 'failed');
-    const cancelled = await world.untilStatus(order.orderId, 'CANCELLED');
-    await world.stripe.releaseEvents();
-    expect(eventsOf(cancelled)).toEqual(['order.created', 'payment.requested', 'order.cancelled']);
-    expect(detailOf(cancelled, 'order.cancelled')).toContain('The bank did not pay');
-  });
-
   test('that the bank does not pay cancels the order, and nobody is told to try again', async () => {
     const order = await world.orderWaitingForPayment();
     await world.pay(order, { method: 'bank_debit' });
@@ -99,6 +87,19 @@ describe.concurrent('a delayed method', () => {
     expect(detailOf(cancelled, 'order.cancelled')).toContain('The bank did not pay');
     expect(cancelled.timeline.some(({ detail }) => detail.includes('try again'))).toBe(false);
   });
+});
+
+// Not beside others: the sandbox would hold their events.
+test('a delayed method whose events come the wrong way round is not taken for a declined card', async () => {
+  const types = ['checkout.session.completed', 'checkout.session.async_payment_failed'];
+  await world.stripe.addWebhookRule({ types, action: { type: 'hold' }, times: 2 });
+  const order = await world.orderWaitingForPayment();
+  await world.pay(order, { method: 'bank_debit' });
+  await world.stripe.settle(order.checkoutSessionId!, 'failed');
+  const cancelled = await world.untilStatus(order.orderId, 'CANCELLED');
+  await world.stripe.releaseEvents();
+  expect(eventsOf(cancelled)).toEqual(['order.created', 'payment.requested', 'order.cancelled']);
+  expect(detailOf(cancelled, 'order.cancelled')).toContain('The bank did not pay');
 });
 
 async function pageText({ customerId, orderId }: OrderRecord): Promise<string> {
