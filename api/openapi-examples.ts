@@ -1,7 +1,7 @@
 /** What the OpenAPI document shows as examples; a test holds them against the schemas of their routes. */
 
 const ORDER_ID = '68ce52f4cdbf4a483de63446';
-const CUSTOMER_ID = '0a69556f-fe95-48eb-bb0a-099d9b0f2a50';
+export const CUSTOMER_ID = '0a69556f-fe95-48eb-bb0a-099d9b0f2a50';
 const PENCIL = 'prod_SNjRcpjxpiazxk';
 const BOOK = 'prod_SNjQpQjNC8QuaD';
 const CREATED_AT = '2026-11-26T09:00:00.000Z';
