@@ -13,9 +13,10 @@ import { rounds, seed } from './support/soak.ts';
 import { startWorld, type World } from './support/world.ts';
 
 const SIGN_IN = {
-  AUTH_SHARED_SECRET: 'a secret for the tests, long enough',
+  AUTH_SHARED_SECRET: 'a-secret-for-the-tests-of-32-characters',
   AUTH_ISSUER: 'https://login.shop.example/',
   AUTH_AUDIENCE: 'orders',
+  ORDER_LINK_SECRET: 'another-secret-for-the-tests-of-32-characters',
 };
 /** For each route; the rest comes from its examples and from what its schema covers. */
 const EXAMPLES = rounds({ usual: 120, soak: 700 });
