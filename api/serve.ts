@@ -43,12 +43,7 @@ export async function serve(service: Service): Promise<void> {
     connect: connectTemporal,
     prepare: ({ config, logger, metrics, atEnd }) => {
       service.check?.(config);
-      const database = createDatabase({
-        ...config.database,
-        name,
-        onIdleError: (err) =>
-          logger.warn({ err }, 'A connection to PostgreSQL broke; the next statement opens another'),
-      });
+      const database = createDatabase({ ...config.database, name, logger });
       atEnd(() => database.end());
       return {
         checks: { database: () => checkDatabase(database) },

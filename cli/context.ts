@@ -28,7 +28,7 @@ export type Context = {
 export function createContext(settings: CliSettings): Context {
   const { config } = settings;
   const logger = createLogger({ production: config.production, logLevel: 'silent' }, 'cli');
-  const database = createDatabase({ ...config.database, poolSize: 2, name: 'cli', onIdleError: () => undefined });
+  const database = createDatabase({ ...config.database, poolSize: 2, name: 'cli' });
   let connecting: Promise<Connection> | undefined;
 
   async function temporal(): Promise<Client> {

@@ -1,4 +1,5 @@
 import { type ClientBase, DatabaseError, Pool, types } from 'pg';
+import type { Logger } from '../platform/logger.ts';
 import { traceStatements } from '../platform/sql-tracing.ts';
 
 /** A pool of connections to PostgreSQL. Statements are named functions beside this file; nothing else sends SQL. */
@@ -14,7 +15,7 @@ type DatabaseOptions = {
   /** Shows in pg_stat_activity. */
   readonly name: string;
   /** Told of connections that break while idle; the pool replaces them by itself. */
-  readonly onIdleError: (error: Error) => void;
+  readonly logger?: Pick<Logger, 'warn'>;
 };
 
 /** A connection or statement that takes longer than this is as good as lost; activities retry it. */
@@ -27,7 +28,7 @@ const IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000;
 types.setTypeParser(types.builtins.INT8, Number);
 
 /** Opens nothing yet: the pool connects with the first statement. End it with `database.end()`. */
-export function createDatabase({ url, poolSize, name, onIdleError }: DatabaseOptions): Database {
+export function createDatabase({ url, poolSize, name, logger }: DatabaseOptions): Database {
   const pool = new Pool({
     connectionString: url,
     max: poolSize,
@@ -39,7 +40,9 @@ export function createDatabase({ url, poolSize, name, onIdleError }: DatabaseOpt
     query_timeout: STATEMENT_TIMEOUT_MS + 2_000,
     keepAlive: true,
   });
-  pool.on('error', onIdleError);
+  pool.on('error', (err) => {
+    logger?.warn({ err }, 'A connection to PostgreSQL broke; the next statement opens another');
+  });
   traceStatements(pool);
   return pool;
 }

@@ -10,7 +10,7 @@ let testDatabase: TestDatabase;
 let database: Database;
 beforeEach(async () => {
   testDatabase = await createTestDatabase(inject('databaseUrl'));
-  database = createDatabase({ url: testDatabase.url, poolSize: 12, name: 'test', onIdleError: () => undefined });
+  database = createDatabase({ url: testDatabase.url, poolSize: 12, name: 'test' });
 });
 afterEach(async () => {
   await database.end();

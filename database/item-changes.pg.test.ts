@@ -13,7 +13,7 @@ let testDatabase: TestDatabase;
 let database: Database;
 beforeAll(async () => {
   testDatabase = await createTestDatabase(inject('databaseUrl'));
-  database = createDatabase({ url: testDatabase.url, poolSize: 10, name: 'test', onIdleError: () => undefined });
+  database = createDatabase({ url: testDatabase.url, poolSize: 10, name: 'test' });
 });
 afterAll(async () => {
   await database.end();

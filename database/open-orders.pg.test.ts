@@ -17,7 +17,7 @@ let orders = 0;
 let customers = 0;
 beforeAll(async () => {
   testDatabase = await createTestDatabase(inject('databaseUrl'));
-  const options = { url: testDatabase.url, poolSize: 15, name: 'test', onIdleError: () => undefined };
+  const options = { url: testDatabase.url, poolSize: 15, name: 'test' };
   [database, other] = [createDatabase(options), createDatabase(options)];
   await database.query('UPDATE items SET initial = 100000, available = 100000');
 });

@@ -7,7 +7,7 @@ let testDatabase: TestDatabase;
 let database: Database;
 beforeAll(async () => {
   testDatabase = await createTestDatabase(inject('databaseUrl'));
-  database = createDatabase({ url: testDatabase.url, poolSize: 2, name: 'test', onIdleError: () => undefined });
+  database = createDatabase({ url: testDatabase.url, poolSize: 2, name: 'test' });
 });
 afterAll(async () => {
   await database.end();

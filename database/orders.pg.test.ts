@@ -17,7 +17,7 @@ let database: Database;
 let orders = 0;
 beforeAll(async () => {
   testDatabase = await createTestDatabase(inject('databaseUrl'));
-  database = createDatabase({ url: testDatabase.url, poolSize: 10, name: 'test', onIdleError: () => undefined });
+  database = createDatabase({ url: testDatabase.url, poolSize: 10, name: 'test' });
 });
 afterAll(async () => {
   await database.end();

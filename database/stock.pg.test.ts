@@ -11,7 +11,7 @@ let database: Database;
 let orders = 0;
 beforeAll(async () => {
   testDatabase = await createTestDatabase(inject('databaseUrl'));
-  database = createDatabase({ url: testDatabase.url, poolSize: 20, name: 'test', onIdleError: () => undefined });
+  database = createDatabase({ url: testDatabase.url, poolSize: 20, name: 'test' });
 });
 afterAll(async () => {
   await database.end();

@@ -14,7 +14,7 @@ const CREATES = 50;
 async function startSecondApi(world: World): Promise<{ client: ShopClient; close: () => Promise<void> }> {
   const { config } = world;
   const port = await freePort();
-  const database: Database = createDatabase({ ...config.database, name: 'second', onIdleError: () => undefined });
+  const database: Database = createDatabase({ ...config.database, name: 'second' });
   const logger = createLogger({ production: true, logLevel: 'silent' }, 'second');
   const api = await createOrdersApi({ config, client: world.client, database, checks: {}, logger });
   await api.listen({ host: '127.0.0.1', port });

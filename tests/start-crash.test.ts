@@ -56,7 +56,7 @@ async function untilStatus(shop: ShopClient, order: OrderIds, status: string): P
 
 async function expectNoViolations(stack: StartedStack, stripe: SandboxAdmin, { creates }: ShopClient): Promise<void> {
   const { DATABASE_URL: url = '', TEMPORAL_ADDRESS: address = '' } = stack.connections();
-  const database = createDatabase({ url, poolSize: 2, name: 'test', onIdleError: () => undefined });
+  const database = createDatabase({ url, poolSize: 2, name: 'test' });
   const connection = await Connection.connect({ address });
   try {
     const client = new Client({ connection });

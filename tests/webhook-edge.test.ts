@@ -44,7 +44,7 @@ beforeAll(async () => {
     STRIPE_SANDBOX_URL: `http://127.0.0.1:${sandboxPort}`,
     STRIPE_SANDBOX_WEBHOOK_URL: `http://127.0.0.1:${webhookPort}/webhook`,
   });
-  database = createDatabase({ ...config.database, name: 'test', onIdleError: () => undefined });
+  database = createDatabase({ ...config.database, name: 'test' });
   closing.push(() => database.end());
   connection = await connectTemporal(config, { logger });
   closing.push(() => connection.close());

@@ -26,12 +26,7 @@ export async function runWorkers({ name, kinds, operationsPort }: WorkerProcess)
     installRuntime: installTemporalRuntime,
     connect: connectTemporalNative,
     prepare: ({ config, logger, metrics, atEnd }) => {
-      const database = createDatabase({
-        ...config.database,
-        name,
-        onIdleError: (err) =>
-          logger.warn({ err }, 'A connection to PostgreSQL broke; the next statement opens another'),
-      });
+      const database = createDatabase({ ...config.database, name, logger });
       atEnd(() => database.end());
       let workers: readonly Worker[] = [];
       return {

@@ -30,7 +30,6 @@ try {
     url: server.url('bench'),
     poolSize: WRITERS + 1,
     name: 'bench',
-    onIdleError: () => undefined,
   });
   await fill(database);
   stdout.write(await measureLists(database));

@@ -89,7 +89,7 @@ export async function startBenchStack(): Promise<BenchStack> {
       log.up(part.name, '', 0);
     }
 
-    const database = createDatabase({ ...config.database, name: 'bench', onIdleError: () => undefined });
+    const database = createDatabase({ ...config.database, name: 'bench' });
     closing.push(() => database.end());
     must(await changeStock(database, ITEM, STOCK, { by: 'bench' }), `the item ${ITEM}`);
     const client = new Client({ connection, namespace: config.temporal.namespace });

@@ -109,7 +109,7 @@ export class World extends ShopClient {
     this.#testDatabase = testDatabase;
     this.#runtime = runtime;
     this.#telemetry = startTelemetry({ serviceName: 'test', config, logger });
-    this.database = createDatabase({ ...config.database, name: 'test', onIdleError: () => undefined });
+    this.database = createDatabase({ ...config.database, name: 'test' });
     this.stripe = createSandboxAdmin(config.stripeSandbox.url);
   }
 
