@@ -87,6 +87,25 @@ export function createOrderWorkflowClient({ client, taskQueues, createTimeoutMs,
     }
   }
 
+  /** Sends an update and waits a while for its result. With an id, asking twice is asking once. */
+  async function update<Result>(
+    orderId: string,
+    name: string,
+    request: CancelRequest | RefundRequest | ReleaseRequest,
+    updateId?: string,
+  ): Promise<Outcome<Result>> {
+    const deadline = Date.now() + RESULT_WAIT_MS;
+    const started = await client.withDeadline(deadline, () =>
+      client.workflow.getHandle(orderId).startUpdate<Result, [typeof request]>(name, {
+        ...(updateId !== undefined && { updateId }),
+        args: [request],
+        // An update that is not accepted yet is not durable: nobody may be told that it is under way.
+        waitForStage: 'ACCEPTED',
+      }),
+    );
+    return resultOrUnderWay(client.withDeadline(deadline, () => started.result()));
+  }
+
   return {
     /**
      * Starts the order's workflow and waits for the order, in one durable round trip. Asked again it returns the first
@@ -134,17 +153,8 @@ export function createOrderWorkflowClient({ client, taskQueues, createTimeoutMs,
      * @throws WorkflowUpdateRPCTimeoutOrCancelledError if the workflow did not even take the request in time
      */
     async cancel(orderId: string, request: CancelRequest): Promise<CancelOutcome> {
-      const deadline = Date.now() + RESULT_WAIT_MS;
       try {
-        const update = await client.withDeadline(deadline, () =>
-          client.workflow.getHandle(orderId).startUpdate<CancelResult, [CancelRequest]>(CANCEL_UPDATE, {
-            updateId: CANCEL_UPDATE_ID,
-            args: [request],
-            // An update that is not accepted yet is not durable: nobody may be told that it is under way.
-            waitForStage: 'ACCEPTED',
-          }),
-        );
-        return await resultOrUnderWay(client.withDeadline(deadline, () => update.result()));
+        return await update<CancelResult>(orderId, CANCEL_UPDATE, request, CANCEL_UPDATE_ID);
       } catch (error) {
         return closedOrRefused(error);
       }
@@ -159,18 +169,11 @@ export function createOrderWorkflowClient({ client, taskQueues, createTimeoutMs,
      */
     async refund(order: Pick<OrderRecord, 'orderId' | 'status'>, request: RefundRequest): Promise<RefundOutcome> {
       const { orderId, status } = order;
-      const deadline = Date.now() + RESULT_WAIT_MS;
       try {
         if (status === 'PAID') {
-          const update = await client.withDeadline(deadline, () =>
-            client.workflow.getHandle(orderId).startUpdate<RefundResult, [RefundRequest]>(REFUND_UPDATE, {
-              updateId: REFUND_UPDATE_ID,
-              args: [request],
-              waitForStage: 'ACCEPTED',
-            }),
-          );
-          return await resultOrUnderWay(client.withDeadline(deadline, () => update.result()));
+          return await update<RefundResult>(orderId, REFUND_UPDATE, request, REFUND_UPDATE_ID);
         }
+        const deadline = Date.now() + RESULT_WAIT_MS;
         const refunding = await client.withDeadline(deadline, () =>
           client.workflow.start<(input: RefundOrderInput) => Promise<RefundResult>>(REFUND_ORDER, {
             workflowId: refundWorkflowId(orderId),
@@ -195,14 +198,8 @@ export function createOrderWorkflowClient({ client, taskQueues, createTimeoutMs,
      * @throws WorkflowUpdateRPCTimeoutOrCancelledError if the workflow did not even take the request in time
      */
     async release(orderId: string, request: ReleaseRequest): Promise<ReleaseOutcome> {
-      const deadline = Date.now() + RESULT_WAIT_MS;
       try {
-        const update = await client.withDeadline(deadline, () =>
-          client.workflow
-            .getHandle(orderId)
-            .startUpdate<void, [ReleaseRequest]>(RELEASE_UPDATE, { args: [request], waitForStage: 'ACCEPTED' }),
-        );
-        return await resultOrUnderWay(client.withDeadline(deadline, () => update.result()));
+        return await update<void>(orderId, RELEASE_UPDATE, request);
       } catch (error) {
         return closedOrRefused(error);
       }
