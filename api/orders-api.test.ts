@@ -140,7 +140,6 @@ describe('other requests', () => {
     const api = await createOrdersApp({
       ...fakes.dependencies,
       operatorToken: 'operator-token-of-32-characters',
-      hasOperators: true,
       verifyToken: () => Promise.reject(new ApiError('notSignedIn', 'No')),
       checks: {},
       requestsPerMinute: 2,

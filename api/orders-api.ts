@@ -77,7 +77,6 @@ export async function createOrdersApi({
     listOrders: (filter, page) => listOrders(database, filter, page),
     listEvents: (place) => listEvents(database, place),
     catalogue: createCatalogue(database),
-    hasOperators: config.operatorToken !== undefined || config.signIn !== undefined,
     orderWorkflow: createOrderWorkflowClient({
       client,
       taskQueues: taskQueues(config.temporal.taskQueuePrefix),
@@ -102,8 +101,6 @@ export async function createOrdersApp(
     readonly verifyToken?: TokenVerifier | undefined;
     readonly operatorToken?: string | undefined;
     readonly receiveTimeoutMs?: number;
-    /** Whether operators can sign in; if not, there are no operator routes. */
-    readonly hasOperators?: boolean;
   },
 ): Promise<FastifyInstance> {
   const app = await createHttpServer({ ...options, bodyLimitBytes: BODY_LIMIT_BYTES });
@@ -143,6 +140,8 @@ export async function createOrdersApp(
   await app.register(listItemsRoute(options));
   await app.register(cancelOrderRoute(options));
   await app.register(paymentPages(options));
-  if (options.hasOperators === true) await app.register(operatorRoutes(options));
+  // Operators who cannot sign in have no routes.
+  const hasOperators = options.operatorToken !== undefined || options.verifyToken !== undefined;
+  if (hasOperators) await app.register(operatorRoutes(options));
   return app;
 }

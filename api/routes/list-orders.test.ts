@@ -1,7 +1,7 @@
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { OrderPage } from '../../database/order-pages.ts';
-import { createOrdersApp } from '../orders-api.ts';
-import { fakeDependencies, type FakeAnswers, orderRecord } from '../testing/fakes.ts';
+import { startApi } from '../testing/api.ts';
+import { type FakeAnswers, orderRecord } from '../testing/fakes.ts';
 
 const TOKEN = 'a-token-of-sixteen';
 const { orderId, traceId } = orderRecord();
@@ -11,16 +11,7 @@ const POSITION = { createdAt: '2026-01-02T10:00:00.123456Z', orderId };
 type Listed = { readonly orders: readonly object[]; readonly next_cursor: string | null };
 
 async function start(answers: FakeAnswers = {}) {
-  const fakes = fakeDependencies(answers);
-  const app = await createOrdersApp({
-    ...fakes.dependencies,
-    checks: {},
-    requestsPerMinute: 1000,
-    trustedProxies: [],
-    operatorToken: TOKEN,
-    hasOperators: true,
-  });
-  onTestFinished(() => app.close());
+  const { api: app, ...fakes } = await startApi(answers, { operatorToken: TOKEN });
   const get = async (url: string, token = TOKEN) => {
     const response = await app.inject({ url, headers: { authorization: `Bearer ${token}` } });
     const body = response.json<{ data: Listed; errorCode: number; message: string; traceID: string }>();

@@ -1,6 +1,6 @@
-import { expect, onTestFinished, test } from 'vitest';
-import { createOrdersApp } from '../orders-api.ts';
-import { fakeDependencies, type FakeAnswers } from '../testing/fakes.ts';
+import { expect, test } from 'vitest';
+import { startApi } from '../testing/api.ts';
+import { type FakeAnswers } from '../testing/fakes.ts';
 
 const TOKEN = 'a-token-of-sixteen';
 const AT = new Date('2026-01-02T10:00:00.000Z');
@@ -17,16 +17,7 @@ const EVENT = {
 } as const;
 
 async function start(answers: FakeAnswers = {}) {
-  const fakes = fakeDependencies(answers);
-  const app = await createOrdersApp({
-    ...fakes.dependencies,
-    checks: {},
-    requestsPerMinute: 1000,
-    trustedProxies: [],
-    operatorToken: TOKEN,
-    hasOperators: true,
-  });
-  onTestFinished(() => app.close());
+  const { api: app, ...fakes } = await startApi(answers, { operatorToken: TOKEN });
   const get = async (query: string, token = TOKEN) => {
     const url = `/api/operator/events?${query}`;
     const response = await app.inject({ url, headers: { authorization: `Bearer ${token}` } });

@@ -1,21 +1,12 @@
-import { onTestFinished, describe, expect, test } from 'vitest';
-import { createOrdersApp } from '../orders-api.ts';
-import { fakeDependencies, type FakeAnswers, orderRecord } from '../testing/fakes.ts';
+import { describe, expect, test } from 'vitest';
+import { startApi } from '../testing/api.ts';
+import { type FakeAnswers, orderRecord } from '../testing/fakes.ts';
 
 const TOKEN = 'a-token-of-sixteen';
 const { orderId, traceId } = orderRecord();
 
 async function start(answers: FakeAnswers) {
-  const fakes = fakeDependencies(answers);
-  const app = await createOrdersApp({
-    ...fakes.dependencies,
-    checks: {},
-    requestsPerMinute: 1000,
-    trustedProxies: [],
-    operatorToken: TOKEN,
-    hasOperators: true,
-  });
-  onTestFinished(() => app.close());
+  const { api: app, ...fakes } = await startApi(answers, { operatorToken: TOKEN });
   const post = async (step: string, payload?: unknown, { token = TOKEN, id = orderId } = {}) => {
     const response = await app.inject({
       method: 'POST',

@@ -45,7 +45,6 @@ const app: FastifyInstance = await createOrdersApp({
     logger: createLogger({ production: true, logLevel: 'silent' }, 'test'),
   }),
   operatorToken: OPERATOR_TOKEN,
-  hasOperators: true,
   checks: {},
   requestsPerMinute: 100_000,
   trustedProxies: [],

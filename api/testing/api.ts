@@ -8,7 +8,11 @@ export const CUSTOMER = 'customer-1';
 /** The orders API without a server behind it, and short ways to call it; it is closed with the test. */
 export async function startApi(
   answers: FakeAnswers = {},
-  { requestsPerMinute = 1000, receiveTimeoutMs }: { requestsPerMinute?: number; receiveTimeoutMs?: number } = {},
+  {
+    requestsPerMinute = 1000,
+    receiveTimeoutMs,
+    operatorToken,
+  }: { requestsPerMinute?: number; receiveTimeoutMs?: number; operatorToken?: string } = {},
 ) {
   const fakes = fakeDependencies(answers);
   const api: FastifyInstance = await createOrdersApp({
@@ -16,6 +20,7 @@ export async function startApi(
     checks: {},
     requestsPerMinute,
     trustedProxies: [],
+    operatorToken,
     ...(receiveTimeoutMs !== undefined && { receiveTimeoutMs }),
   });
   onTestFinished(() => api.close());
