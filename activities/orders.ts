@@ -46,27 +46,19 @@ export function createOrderActivities({ database }: { readonly database: Databas
     async readOrder(orderId: string): Promise<StoredOrder | null> {
       const order = await orders.findOrder(database, orderId);
       if (order === undefined) return null;
-      const {
-        status,
-        keptAmountMinor,
-        requestHash,
-        traceId,
-        runId,
-        checkoutSessionId,
-        paymentIntentId,
-        trackingNumber,
-      } = order;
-      const requested = order.timeline.findLast((entry) => entry.data.refund !== undefined && entry.status === status);
+      const requested = order.timeline.findLast(
+        (entry) => entry.data.refund !== undefined && entry.status === order.status,
+      );
       return {
-        orderId,
-        keptAmountMinor,
-        status,
-        requestHash,
-        traceId,
-        runId,
-        checkoutSessionId,
-        paymentIntentId,
-        trackingNumber,
+        orderId: order.orderId,
+        keptAmountMinor: order.keptAmountMinor,
+        status: order.status,
+        requestHash: order.requestHash,
+        traceId: order.traceId,
+        runId: order.runId,
+        checkoutSessionId: order.checkoutSessionId,
+        paymentIntentId: order.paymentIntentId,
+        trackingNumber: order.trackingNumber,
         lines: order.lines.map((line) => ({ ...line, currency: order.currency })),
         sources: order.timeline.map(({ source }) => source),
         requestedRefund: requested?.data.refund ?? null,

@@ -169,12 +169,10 @@ export type RecoverOrderInput = {
 
 /** How often Stripe was asked for a refund before, by runs whose history had grown long. */
 type Attempts = { readonly refundAttempts?: number };
+/** What a workflow that refunds has to know beside the order. */
+type Refunding = Pick<OrderPolicy, 'stripeRetryMaxMs'> & Attempts;
 
-export type RefundOrderInput = { readonly orderId: string; readonly request: RefundRequest } & Pick<
-  OrderPolicy,
-  'stripeRetryMaxMs'
-> &
-  Attempts;
+export type RefundOrderInput = { readonly orderId: string; readonly request: RefundRequest } & Refunding;
 
 /** The result of the update `cancel`: where the order ended, or where it is while its refund goes on. */
 export type CancelResult = { readonly status: OrderStatus };
@@ -185,11 +183,7 @@ export type OrderLifecycleResult =
   | { readonly status: 'REFUSED'; readonly create: CreateResult | null };
 
 /** Starts `paymentAftercare`; more events of the same payment reach it as the signal `stripeEvent`. */
-export type PaymentAftercareInput = { readonly orderId: string; readonly event: StripeEvent } & Pick<
-  OrderPolicy,
-  'stripeRetryMaxMs'
-> &
-  Attempts;
+export type PaymentAftercareInput = { readonly orderId: string; readonly event: StripeEvent } & Refunding;
 
 /** What Stripe did with a refund: accepted it, or had nothing left to refund. */
 export type RefundPaymentResult = { readonly wayBack: WayBack };

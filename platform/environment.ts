@@ -11,6 +11,12 @@ const port = z.coerce.number().int().min(0).max(65_535);
 const flag = z.enum(['true', 'false']).transform((value) => value === 'true');
 /** HMAC with SHA-256 is as strong as its secret, up to 32 bytes. */
 const secretText = '[^\\s,]{32,}';
+const rotatedSecret = z
+  .string()
+  .regex(
+    new RegExp(`^${secretText}(,${secretText})?$`),
+    'must have 32 characters or more, without spaces; two of them with a comma between while it is being rotated',
+  );
 const count = z.coerce.number().int().min(1);
 const httpUrl = z.url({ protocol: /^https?$/ }).transform((url) => url.replace(/\/+$/, ''));
 
@@ -208,12 +214,7 @@ export const environmentSchema = z.object({
     .describe(
       "Where your identity provider publishes its keys (`https://…/.well-known/jwks.json`). It switches sign-in on: customers and operators then need the provider's tokens.",
     ),
-  AUTH_SHARED_SECRET: z
-    .string()
-    .regex(
-      new RegExp(`^${secretText}(,${secretText})?$`),
-      'must have 32 characters or more, without spaces; two of them with a comma between while it is being rotated',
-    )
+  AUTH_SHARED_SECRET: rotatedSecret
     .optional()
     .describe(
       "Switches sign-in on without a provider: your shop's server signs the tokens with this secret of 32 characters or more; two of them, with a comma between, while it is being rotated.",
@@ -260,12 +261,7 @@ export const environmentSchema = z.object({
     .describe(
       '`true` says that a gateway before the orders API signs customers in. Without it and without sign-in the API refuses to start in production.',
     ),
-  ORDER_LINK_SECRET: z
-    .string()
-    .regex(
-      new RegExp(`^${secretText}(,${secretText})?$`),
-      'must have 32 characters or more, without spaces; two of them with a comma between while it is being rotated',
-    )
+  ORDER_LINK_SECRET: rotatedSecret
     .optional()
     .describe(
       'Signs the links to payment pages, 32 characters or more; sign-in needs it. Two of them, with a comma between, while it is being rotated: the first one signs, both are accepted.',
