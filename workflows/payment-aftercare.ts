@@ -4,11 +4,10 @@ import type { OrderChanges, PaymentAftercareInput } from '../contracts/messages.
 import { decideAftercare, noteReturned, paymentToLookAt } from '../domain/aftercare.ts';
 import { type Charge, keptOf, type Note } from '../domain/charge.ts';
 import { must } from '../domain/must.ts';
-import { transitionEvent } from '../domain/order-status.ts';
 import type { StripeEvent } from '../domain/stripe-event.ts';
 import { noteRefundDelayed } from './order/describe.ts';
 import { type Activities, connectActivities } from './shared/activities.ts';
-import { hasLongHistory, refundUntilAccepted } from './shared/refund.ts';
+import { hasLongHistory, recordRefundAfterTheEnd, refundUntilAccepted } from './shared/refund.ts';
 import { alarm, reportEvent } from './shared/report.ts';
 import { stripeEventSignal } from './shared/stripe-event-signal.ts';
 
@@ -64,7 +63,7 @@ class Aftercare {
     const changes: OrderChanges = paymentIntentId === order.paymentIntentId ? { kept } : {};
     for (const note of notes) await this.#note(order, note, changes);
     if (action.do === 'return') await this.#return(order, event, charge);
-    if (action.do === 'refunded') await this.#becomeRefunded(order, action.detail, kept);
+    if (action.do === 'refunded') await recordRefundAfterTheEnd(this.#activities, orderId, action.detail, kept);
   }
 
   async #note(order: StoredOrder, note: Note, changes: OrderChanges = {}): Promise<void> {
@@ -102,25 +101,5 @@ class Aftercare {
         condition(() => this.#pending.length > known, forMs, { summary: 'Before Stripe is asked again' }),
     });
     await this.#note(order, noteReturned(charge, wayBack));
-  }
-
-  /** All money of an order that is FINISHED has gone back at Stripe. */
-  async #becomeRefunded(
-    { orderId, status }: StoredOrder,
-    detail: string,
-    kept: OrderChanges['kept'] & object,
-  ): Promise<void> {
-    const event = transitionEvent('REFUNDED');
-    await this.#activities.orders.recordTimelineEntry.executeWithOptions({ summary: event }, [
-      {
-        orderId,
-        source: event,
-        event,
-        detail,
-        transition: { from: status, to: 'REFUNDED' },
-        changes: { kept },
-      },
-    ]);
-    reportEvent(orderId, event, 'REFUNDED');
   }
 }

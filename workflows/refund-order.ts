@@ -3,12 +3,10 @@ import { TIMELINE_CONFLICT } from '../contracts/failures.ts';
 import type { RefundOrderInput, RefundResult } from '../contracts/messages.ts';
 import { REFUND_REQUESTED, REFUND_REQUESTED_AFTER_THE_END } from '../domain/order-message.ts';
 import { describeWayBack, isRefundBlocked, type WayBack, wayBackOf } from '../domain/charge.ts';
-import { transitionEvent } from '../domain/order-status.ts';
 import { noteRefundDelayed, writtenBy } from './order/describe.ts';
 import { connectActivities } from './shared/activities.ts';
 import { failedWith } from './shared/failed-with.ts';
-import { hasLongHistory, refundUntilAccepted } from './shared/refund.ts';
-import { reportEvent } from './shared/report.ts';
+import { hasLongHistory, recordRefundAfterTheEnd, refundUntilAccepted } from './shared/refund.ts';
 
 /**
  * Refunds an order that is FINISHED, for an operator. The workflow id is `refund-<order id>`, so that asking twice is
@@ -74,18 +72,7 @@ async function refund(input: RefundOrderInput): Promise<RefundResult> {
   if (request.restock) {
     await stock.giveBackStock.executeWithOptions({ summary: 'Give the stock back' }, [{ orderId, runId: order.runId }]);
   }
-  const event = transitionEvent('REFUNDED');
-  await orders.recordTimelineEntry.executeWithOptions({ summary: event }, [
-    {
-      orderId,
-      source: event,
-      event,
-      detail: describeRefund(request.reason, wayBack, request.restock),
-      transition: { from: 'FINISHED', to: 'REFUNDED' },
-      changes: { kept: { amountMinor: 0, asOfMs: Date.now() } },
-    },
-  ]);
-  reportEvent(orderId, event, 'REFUNDED');
+  await recordRefundAfterTheEnd({ orders }, orderId, describeRefund(request.reason, wayBack, request.restock));
   return { outcome: 'refunded' };
 }
 

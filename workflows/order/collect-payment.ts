@@ -9,6 +9,7 @@ import {
   type PaymentNews,
 } from '../../domain/payment.ts';
 import type { RefundRequest } from '../../domain/order-message.ts';
+import { nothingKept } from '../shared/refund.ts';
 import { writtenBy } from './describe.ts';
 import { handOverToAftercare } from './hand-over.ts';
 import type { Order } from './order.ts';
@@ -141,6 +142,8 @@ async function refuse(order: Order, paymentIntentId: string, detail: string): Pr
   await order.giveBackStock();
   // Kept with the order, so that the payment is known when Stripe tells of it again.
   order.payment = { paymentIntentId, charge: undefined, asOfMs: 0 };
-  const kept = { amountMinor: 0, asOfMs: Date.now() };
-  await order.timeline.transition('CANCELLED', `${detail} It was refunded in full.`, { paymentIntentId, kept });
+  await order.timeline.transition('CANCELLED', `${detail} It was refunded in full.`, {
+    paymentIntentId,
+    kept: nothingKept(),
+  });
 }

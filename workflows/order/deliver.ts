@@ -25,7 +25,7 @@ import {
 } from '../../domain/order-message.ts';
 import type { StripeEvent } from '../../domain/stripe-event.ts';
 import { alarm } from '../shared/report.ts';
-import { pauseAfter } from '../shared/refund.ts';
+import { nothingKept, pauseAfter } from '../shared/refund.ts';
 import { noteHeld, writtenBy } from './describe.ts';
 import { handOverToAftercare } from './hand-over.ts';
 import type { KnownPayment, Order } from './order.ts';
@@ -250,7 +250,8 @@ async function undo(order: Order, why: Undelivered): Promise<void> {
     if (result.outcome === 'shipped') {
       log.warn('The order was shipped before it could be called off', { orderId });
       await finish(order, result.trackingNumber);
-      if ('wayBack' in why) await order.timeline.transition('REFUNDED', describeWayBack(why.wayBack), nothingKept());
+      if ('wayBack' in why)
+        await order.timeline.transition('REFUNDED', describeWayBack(why.wayBack), { kept: nothingKept() });
       else await order.timeline.note(NOT_REFUNDED);
       return;
     }
@@ -260,7 +261,7 @@ async function undo(order: Order, why: Undelivered): Promise<void> {
   const restock = 'wayBack' in why || why.refund.restock;
   if (restock) await order.giveBackStock();
   const reason = 'wayBack' in why ? 'The order was not shipped.' : why.refund.reason;
-  await order.timeline.transition('REFUNDED', `${reason} ${describeWayBack(wayBack)}`, nothingKept());
+  await order.timeline.transition('REFUNDED', `${reason} ${describeWayBack(wayBack)}`, { kept: nothingKept() });
 }
 
 const NOT_REFUNDED = {
@@ -268,7 +269,3 @@ const NOT_REFUNDED = {
   event: 'refund.withdrawn',
   detail: 'The goods had left already, so the payment was not refunded.',
 };
-
-function nothingKept() {
-  return { kept: { amountMinor: 0, asOfMs: Date.now() } };
-}

@@ -1,9 +1,13 @@
 import { log, sleep, workflowInfo } from '@temporalio/workflow';
 import { PAYMENT_DISPUTED, REFUND_REFUSED, STRIPE_KEPT_FAILURE } from '../../contracts/failures.ts';
+import type { OrderChanges } from '../../contracts/messages.ts';
 import type { WayBack } from '../../domain/charge.ts';
+import { transitionEvent } from '../../domain/order-status.ts';
 import type { Activities } from './activities.ts';
 import { failedWith } from './failed-with.ts';
-import { alarm } from './report.ts';
+import { alarm, reportEvent } from './report.ts';
+
+type Kept = NonNullable<OrderChanges['kept']>;
 
 const FIRST_PAUSE_MS = 1_000;
 
@@ -95,4 +99,23 @@ export async function refundUntilAccepted(
     }
     if (again === 'later') await pause(pauseAfter(attempt, longestPauseMs));
   }
+}
+
+/** What the row says the shop has of a payment once all of it has gone back. */
+export function nothingKept(): Kept {
+  return { amountMinor: 0, asOfMs: Date.now() };
+}
+
+/** Makes a FINISHED order REFUNDED: all of its money has gone back. For the workflows that run after its end. */
+export async function recordRefundAfterTheEnd(
+  { orders }: Pick<Activities, 'orders'>,
+  orderId: string,
+  detail: string,
+  kept: Kept = nothingKept(),
+): Promise<void> {
+  const event = transitionEvent('REFUNDED');
+  await orders.recordTimelineEntry.executeWithOptions({ summary: event }, [
+    { orderId, source: event, event, detail, transition: { from: 'FINISHED', to: 'REFUNDED' }, changes: { kept } },
+  ]);
+  reportEvent(orderId, event, 'REFUNDED');
 }
