@@ -28,8 +28,8 @@ function finished(status: 'FINISHED' | 'REFUNDED') {
 }
 
 test.each([
-  [CUSTOMER, { by: 'customer', reason: 'You cancelled this order.' }],
-  [OPERATOR, { by: 'operator', reason: 'We are closed.', operator: 'kim' }],
+  [CUSTOMER, { reason: 'You cancelled this order.' }],
+  [OPERATOR, { reason: 'We are closed.', operator: 'kim' }],
 ])('the timeline tells who cancelled, in words for the customer: %j', async (actor, request) => {
   const { dependencies, asked } = start(
     waiting,

@@ -4,19 +4,19 @@ import { isTerminal } from '../domain/order-status.ts';
 import { type Dependencies, readAnyOrder, readOrder } from './dependencies.ts';
 import { ApiError } from './errors.ts';
 
-/** Who wants an order to end: its customer, who can only reach their own, or somebody of the shop, who says why. */
+/** Who wants an order to end: its customer, who can only reach their own, or an operator, who gives a reason. */
 export type CancelActor =
   | { readonly by: 'customer'; readonly customerId: string }
   | { readonly by: 'operator'; readonly reason: string; readonly operator: string };
 
-/** The order as it stands now; `ended` is false while it is being cancelled and ends by itself. */
+/** The order as it stands now; `ended` is false while the cancel is still being carried out. */
 export type CancelledOrder = { readonly order: OrderRecord; readonly ended: boolean };
 
 /**
- * Cancels an order: its payment link is closed, its stock is given back, and a payment that comes meanwhile is refunded.
- * For the routes, the payment page and the command line. Asked again it answers the same.
+ * Cancels an order: its payment link is closed, its stock is given back, and a payment that arrives meanwhile is
+ * refunded. For the routes, the payment page and the command line. A repeat gets the same answer.
  *
- * @throws ApiError 2000 for an unknown order, 2001 if it can no longer be cancelled, 5001 if nothing looks after it
+ * @throws ApiError 2000 for an unknown order, 2001 if it can no longer be cancelled, 5001 if no workflow handles it
  */
 export async function cancelOrder(
   dependencies: Pick<Dependencies, 'findOrder' | 'logger'> & {
@@ -32,14 +32,14 @@ export async function cancelOrder(
 
   const asked = await dependencies.orderWorkflow.cancel(orderId, requestOf(actor));
   dependencies.logger.info({ orderId, ...byOf(actor), outcome: asked.outcome }, 'Cancel answered');
-  // The row is written before the workflow answers or ends, so it has the last word.
+  // The row is written before the workflow answers or ends, so it decides.
   const after = await read();
   if (asked.outcome === 'underWay') return { order: after, ended: false };
   if (isTerminal(after.status)) return endedWithoutGoods(after);
   // A workflow that goes on in a new run ends its updates before the order has ended.
   if (asked.outcome === 'ended') return { order: after, ended: false };
   if (asked.outcome === 'refused') throw notCancellable(after, asked.why);
-  throw new ApiError('noWorkflow', `Order ${orderId} could not be cancelled for the moment; try again soon`, {
+  throw new ApiError('noWorkflow', `Order ${orderId} can't be cancelled right now; try again soon`, {
     data: { order_id: orderId, status: after.status },
     traceId: after.traceId,
   });
@@ -51,13 +51,13 @@ function byOf(actor: CancelActor) {
 
 function requestOf(actor: CancelActor): CancelRequest {
   return actor.by === 'customer'
-    ? { by: 'customer', reason: 'You cancelled this order.' }
-    : { by: 'operator', reason: actor.reason, operator: actor.operator };
+    ? { reason: 'You cancelled this order.' }
+    : { reason: actor.reason, operator: actor.operator };
 }
 
 /**
- * An order that ended without its customer having the goods is as good as cancelled, so that a cancel that is sent
- * again is answered as the first one was.
+ * An order that ended before any goods left counts as cancelled, so that a repeated cancel gets the same answer as the
+ * first.
  */
 function endedWithoutGoods(order: OrderRecord): CancelledOrder {
   if (order.timeline.some(({ status }) => status === 'FINISHED')) {

@@ -58,7 +58,7 @@ test('is content if the order was refunded just while it was asked', async () =>
 });
 
 test.each([
-  [{ outcome: 'disputed' }, 'disputed at the bank'],
+  [{ outcome: 'disputed' }, 'until the bank has decided'],
   [{ outcome: 'shipped', trackingNumber: 'TRK-1' }, 'TRK-1'],
   [{ outcome: 'notRefundable', status: 'CANCELLED' }, 'is CANCELLED'],
 ] as const)('says why nothing was refunded: %j', async (result, why) => {

@@ -4,19 +4,22 @@ import { unreachable } from '../domain/must.ts';
 import { type Dependencies, readAnyOrder } from './dependencies.ts';
 import { ApiError } from './errors.ts';
 
-/** A paid order may be finished just while it is asked; then its row is read once more. */
+/** A paid order may finish while it is being asked; then its row is read once more. */
 const MAX_ROUNDS = 3;
 
 export type RefundedOrder = {
   readonly order: OrderRecord;
-  /** `refunded`: Stripe has accepted it. `refundedBefore`: nothing was changed. `underWay`: it goes on by itself. */
+  /**
+   * `refunded`: Stripe has accepted it. `refundedBefore`: nothing was changed. `underWay`: no further request is
+   * needed.
+   */
   readonly outcome: 'refunded' | 'refundedBefore' | 'underWay';
 };
 
 /**
- * Refunds an order for an operator, for the route and for the command line. Asked again it changes nothing.
+ * Refunds an order for an operator, for the route and the command line. A repeat changes nothing.
  *
- * @throws ApiError 2000 for an unknown order, 2004 if nothing can be refunded, 5001 if nothing looks after it
+ * @throws ApiError 2000 for an unknown order, 2004 if nothing can be refunded, 5001 if no workflow handles it
  */
 export async function refundOrder(
   dependencies: Pick<Dependencies, 'findOrder' | 'logger'> & {
@@ -41,11 +44,11 @@ export async function refundOrder(
         case 'underWay':
           return { order, outcome: 'underWay' };
         case 'disputed':
-          throw notRefundable(order, 'is disputed at the bank, and Stripe refunds nothing before the bank has decided');
+          throw notRefundable(order, 'is disputed, and Stripe refunds nothing until the bank has decided');
         case 'shipped':
           throw notRefundable(
             order,
-            `was shipped before it could be called off (tracking number ${result.trackingNumber}); ask again to refund it all the same`,
+            `was shipped before it could be called off (tracking number ${result.trackingNumber}); repeat the request to refund it anyway`,
           );
         case 'notRefundable':
           throw notRefundable(order, `is ${result.status}`);
@@ -53,10 +56,10 @@ export async function refundOrder(
           return unreachable(result);
       }
     }
-    // The order's workflow ended while it was asked: its row says how.
+    // The order's workflow ended meanwhile: its row says how.
     if (order.status === 'REFUNDED') return { order, outcome: 'refunded' };
   }
-  throw new ApiError('noWorkflow', `Order ${orderId} could not be refunded for the moment; try again soon`, {
+  throw new ApiError('noWorkflow', `Order ${orderId} can't be refunded right now; try again soon`, {
     data: { order_id: orderId, status: order.status },
     traceId: order.traceId,
   });

@@ -25,7 +25,7 @@ export async function releaseOrder(
   if (asked.outcome === 'ended' || asked.outcome === 'underWay') return after;
   if (asked.outcome === 'refused') throw notReleasable(after, asked.why);
   if (after.status !== 'PAID') throw notReleasable(after);
-  throw new ApiError('noWorkflow', `Order ${orderId} could not be released for the moment; try again soon`, {
+  throw new ApiError('noWorkflow', `Order ${orderId} can't be released right now; try again soon`, {
     data: { order_id: orderId, status: after.status },
     traceId: after.traceId,
   });

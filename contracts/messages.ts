@@ -16,17 +16,17 @@ export const REFUND_ORDER = 'refundOrder';
 export const RECOVER_ORDER = 'recoverOrder';
 
 export const CREATE_UPDATE = 'create';
-/** Constant, so that a create that is asked for again finds the first one's answer. */
+/** Constant, so that a repeated create gets the first one's answer. */
 export const CREATE_UPDATE_ID = 'create';
 export const CANCEL_UPDATE = 'cancel';
 /** Constant, so that all cancels of an order are one. */
 export const CANCEL_UPDATE_ID = 'cancel';
 export const STRIPE_EVENT_SIGNAL = 'stripeEvent';
-/** An operator's wish to refund an order that is paid and not finished; after its end `refundOrder` does it. */
+/** An operator refunds an order that is paid and not finished; once it has ended, `refundOrder` does it. */
 export const REFUND_UPDATE = 'refund';
-/** Constant, so that a refund that is asked for again finds the first one's answer. */
+/** Constant, so that a repeated refund gets the first one's answer. */
 export const REFUND_UPDATE_ID = 'refund';
-/** An operator's word that a paid order is shipped although its payment is in doubt. */
+/** An operator has a paid order shipped although its payment is in doubt. */
 export const RELEASE_UPDATE = 'release';
 /** The customer is back from Stripe. An update, since one that is refused leaves nothing in the history. */
 export const CUSTOMER_RETURNED_UPDATE = 'customerReturned';
@@ -71,13 +71,13 @@ export function refundWorkflowId(orderId: string): string {
 
 /**
  * Starts `orderLifecycle`, whose workflow id is the order id. Everything that Stripe sees of the order is fixed here:
- * Stripe refuses an idempotency key that comes again with other parameters.
+ * Stripe refuses an idempotency key that is reused with other parameters.
  */
 export type OrderLifecycleInput = {
   readonly orderId: string;
   readonly customerId: string;
   readonly lines: readonly RequestedLine[];
-  /** SHA-256 of customer and lines; a key that comes again with another request is told apart by it. */
+  /** SHA-256 of customer and lines; it tells a repeated request from another one that reuses the key. */
   readonly requestHash: string;
   /** Whether the client can ask again for this order with its idempotency key. */
   readonly keyed: boolean;
@@ -91,7 +91,7 @@ export type OrderLifecycleInput = {
   readonly limits?: OrderLimits;
 };
 
-/** How much may be unpaid at once; what is left out has no limit. */
+/** How much may be unpaid at once; a missing value means no limit. */
 export type OpenLimit = { readonly maxOrders?: number; readonly maxPieces?: number };
 
 /** What keeps one client from holding the whole stock unpaid. */
@@ -101,26 +101,28 @@ export type OrderLimits = {
   readonly address?: OpenLimit & { readonly hash: string };
 };
 
-/** What the shop has decided on for its orders, fixed for an order when it begins. */
+/** The shop's settings for its orders, fixed for an order when it begins. */
 export type OrderPolicy = {
   readonly paymentWindowMs: number;
-  /** A fulfillment service that is away is asked again each time that so long has passed. */
+  /** How long to wait before a fulfillment service that is down is tried again. */
   readonly fulfillmentRetryMs: number;
   /** The longest pause before Stripe is asked again about a refund that it refuses, or a payment that is in doubt. */
   readonly stripeRetryMaxMs: number;
-  /** An order whose payment is in one of these doubts is not shipped until the doubt ends or an operator releases it. */
+  /**
+   * An order whose payment is in one of these doubts is not shipped until the doubt ends or an operator releases it.
+   */
   readonly holdShipmentFor: readonly Doubt[];
 };
 
 export type Shortage = { readonly itemId: string; readonly wanted: number; readonly available: number };
 
-/** Why an order was not made. It holds no stock and has no row. */
+/** Why an order was not created. It holds no stock and has no row. */
 export type Refusal =
   | { readonly reason: 'outOfStock'; readonly shortages: readonly Shortage[] }
   | {
       readonly reason: 'unknownItem';
       readonly itemIds: readonly string[];
-      /** Of these items, those that are there and not on sale; left out if there are none. */
+      /** Those of these items that exist and are not on sale; missing if there are none. */
       readonly offSaleIds?: readonly string[];
     }
   | { readonly reason: 'mixedCurrencies'; readonly currencies: readonly string[] }
@@ -129,34 +131,34 @@ export type Refusal =
       readonly reason: 'tooManyOrders';
       readonly of: 'customer' | 'address';
       readonly limit: OpenLimit;
-      /** What is open besides this order. */
+      /** What is unpaid besides this order. */
       readonly open: { readonly orders: number; readonly pieces: number };
       readonly wantedPieces: number;
       /** The customer's open orders, the oldest first. */
       readonly orderIds: readonly string[];
     }
-  /** Another run made this order before Temporal forgot it; the row has the answer. */
+  /** Another run created this order, and Temporal has since forgotten it; the row has the answer. */
   | { readonly reason: 'orderExists' }
-  /** Nobody waits for the answer any more, and nobody can ask for it again. */
+  /** The client is no longer waiting for the answer, and can't ask for it again. */
   | { readonly reason: 'tooLate' };
 
-/** The result of the update `create`, the same each time that it is asked for. */
+/** The result of the update `create`, the same for every repeat. */
 export type CreateResult = {
   readonly requestHash: string;
   readonly traceId: string;
-  /** Null where the order was made. */
+  /** Null if the order was created. */
   readonly refusal: Refusal | null;
 };
 
-/** What became of an operator's wish to refund an order. */
+/** What became of an operator's request to refund an order. */
 export type RefundResult =
   /** Stripe has accepted the refund. */
   | { readonly outcome: 'refunded' }
-  /** Stripe has not accepted it yet; the refund is written down, and goes on until it does. */
+  /** Stripe has not accepted it yet; the refund is recorded, and is retried until Stripe does. */
   | { readonly outcome: 'underWay' }
-  /** The goods left before the refund, which was not made. It can be asked for again, now that this is known. */
+  /** The goods had already left, so nothing was refunded. The operator may ask again, knowing that. */
   | { readonly outcome: 'shipped'; readonly trackingNumber: string }
-  /** Stripe refunds nothing while the bank has not decided a dispute. */
+  /** Stripe refunds nothing until the bank has decided a dispute. */
   | { readonly outcome: 'disputed' }
   /** There is nothing to refund in this status. */
   | { readonly outcome: 'notRefundable'; readonly status: OrderStatus };
@@ -167,28 +169,28 @@ export type RecoverOrderInput = {
   readonly policy: OrderPolicy;
 } & Attempts;
 
-/** How often Stripe was asked for a refund before, by runs whose history had grown long. */
+/** How often earlier runs, whose history had grown long, have asked Stripe for the refund. */
 type Attempts = { readonly refundAttempts?: number };
-/** What a workflow that refunds has to know beside the order. */
+/** What a workflow that refunds needs besides the order. */
 type Refunding = Pick<OrderPolicy, 'stripeRetryMaxMs'> & Attempts;
 
 export type RefundOrderInput = { readonly orderId: string; readonly request: RefundRequest } & Refunding;
 
-/** The result of the update `cancel`: where the order ended, or where it is while its refund goes on. */
+/** The result of the update `cancel`: the order's last status, or its current one while the refund is under way. */
 export type CancelResult = { readonly status: OrderStatus };
 
-/** How the workflow of an order ended: the order's last status, or why there never was an order. */
+/** The result of an order's workflow: the order's last status, or why there never was an order. */
 export type OrderLifecycleResult =
   | { readonly status: OrderStatus }
   | { readonly status: 'REFUSED'; readonly create: CreateResult | null };
 
-/** Starts `paymentAftercare`; more events of the same payment reach it as the signal `stripeEvent`. */
+/** Starts `paymentAftercare`; later events of the same payment reach it as the signal `stripeEvent`. */
 export type PaymentAftercareInput = { readonly orderId: string; readonly event: StripeEvent } & Refunding;
 
 /** What Stripe did with a refund: accepted it, or had nothing left to refund. */
 export type RefundPaymentResult = { readonly wayBack: WayBack };
 
-/** What the stock step gives: the order's lines with their price snapshot, or why there is no order. */
+/** The result of holding stock: the order's lines with their price snapshot, or why there is no order. */
 export type HoldStockResult =
   | { readonly held: true; readonly lines: readonly OrderLine[] }
   | { readonly held: false; readonly refusal: Refusal };
@@ -205,27 +207,27 @@ export type FulfillmentResult =
 /** An entry of an order's timeline, with what it changes on the order's row. PostgreSQL numbers the entries. */
 export type TimelineEntry = {
   readonly orderId: string;
-  /** What the entry comes from: one source writes one entry, however often it is asked to. */
+  /** What caused the entry. One source writes one entry, however often it is written. */
   readonly source: string;
   readonly event: string;
   /** For people: what happened and why. */
   readonly detail: string;
-  /** The change of status that the entry tells of. It is refused if the order is in another status than `from`. */
+  /** The change of status that the entry records. It is refused if the order is not in the status `from`. */
   readonly transition?: { readonly from: OrderStatus; readonly to: OrderStatus };
-  /** The status without which an entry that changes none makes no sense; it is refused in another one. */
+  /** For an entry that changes no status: the only status in which it is accepted. */
   readonly onlyIn?: OrderStatus;
-  /** What programs read of the entry. */
+  /** The part of the entry that programs read. */
   readonly data?: TimelineData;
   readonly changes?: OrderChanges;
 };
 
-/** What an entry changes on the order's row; what is left out stays. */
+/** What an entry changes on the order's row; missing values stay as they are. */
 export type OrderChanges = {
   readonly checkoutSessionId?: string;
   readonly paymentLink?: string;
   readonly paymentIntentId?: string;
   readonly trackingNumber?: string;
-  /** What the shop has of the order's payment, in minor units, and when that was so, in ms since 1970. The newest stays. */
+  /** What the shop has kept of the payment, in minor units, as of a time in ms since 1970. The latest wins. */
   readonly kept?: { readonly amountMinor: number; readonly asOfMs: number };
 };
 

@@ -42,7 +42,7 @@ const orderRecord = z.object({
 /** An order as it stands in the database, with its lines and its timeline, oldest entry first. */
 export type OrderRecord = z.infer<typeof orderRecord>;
 
-/** The order is in another status than the writer believes: a bug, or somebody at the database. Nothing is overwritten. */
+/** The order is not in the status that the writer expects: a bug, or a change made by hand. Nothing is overwritten. */
 export class TimelineConflictError extends Error {
   override readonly name = 'TimelineConflictError';
 }
@@ -62,7 +62,7 @@ export type NewOrder = {
  * Writes a PENDING order with its lines and the first entry of its timeline. Writing it again from the same
  * run is a no-op.
  *
- * @throws TimelineConflictError if another run made an order under this id
+ * @throws TimelineConflictError if another run has created an order with this id
  */
 export async function insertOrder(database: Database, order: NewOrder): Promise<void> {
   const total = totalOf(order.lines);
@@ -105,14 +105,14 @@ export async function insertOrder(database: Database, order: NewOrder): Promise<
     values: [order.orderId],
   });
   if (existing.rows[0]?.run_id !== order.runId) {
-    throw new TimelineConflictError(`Order ${order.orderId} was made before by another workflow run`);
+    throw new TimelineConflictError(`Order ${order.orderId} was already created by another workflow run`);
   }
 }
 
 /**
  * Writes the next entry of an order's timeline and what it changes on the order's row, both or neither. After the first
- * entry, which `insertOrder` makes, it is the one way to write a timeline, for every writer: PostgreSQL numbers the entries, one `source` writes one entry, and a transition
- * is only written if the order is in the status that it starts from.
+ * entry, which `insertOrder` writes, this is the only way to write a timeline: PostgreSQL numbers the entries, one
+ * `source` writes one entry, and a transition is only written if the order is in the status that it starts from.
  *
  * @throws TimelineConflictError if the order is in another status than the transition starts from, or does not exist
  */
@@ -185,7 +185,7 @@ function whatOf({ transition, onlyIn }: TimelineEntry): string {
   return transition === undefined ? `a note on an order that is ${onlyIn}` : `${transition.from} to ${transition.to}`;
 }
 
-/** Reads an order with its lines and its timeline in one round trip; undefined where there is none. */
+/** Reads an order with its lines and its timeline in one round trip; returns undefined if there is none. */
 export async function findOrder(database: Database, orderId: string): Promise<OrderRecord | undefined> {
   const found = await database.query({
     name: 'orders.find',

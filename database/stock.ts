@@ -3,12 +3,12 @@ import type { OrderLine, RequestedLine } from '../domain/order-lines.ts';
 import { type Database, inTransaction, type Queryable } from './database.ts';
 import { findTooManyOpen } from './open-orders.ts';
 
-/** The stock was given back before this hold: it comes from an attempt that was given up on. */
+/** The stock was released before this hold arrived: the hold belongs to an attempt that was abandoned. */
 export class ReservationReleasedError extends Error {
   override readonly name = 'ReservationReleasedError';
 }
 
-/** Leaves the transaction, so that it is rolled back and a refused order leaves no trace. */
+/** Thrown to roll the transaction back, so that a refused order leaves no trace. */
 class Refused extends Error {
   readonly refusal: Refusal;
   constructor(refusal: Refusal) {
@@ -23,16 +23,16 @@ export type HoldStockInput = {
   readonly runId: string;
   /** One line for each item. */
   readonly lines: readonly RequestedLine[];
-  /** Left out by workflows that began before there were limits. */
+  /** Missing in workflows that started before there were limits. */
   readonly customerId?: string;
   readonly limits?: OrderLimits;
 };
 
 /**
- * Takes stock for all lines or for none, and gives the lines with the names and prices of this moment. Asked again by
- * the same run it gives the same hold.
+ * Holds stock for all lines or for none. Returns the lines with their current names and prices; called again by the
+ * same run, it returns the same hold.
  *
- * @throws ReservationReleasedError where the stock was given back before
+ * @throws ReservationReleasedError if the stock was released before
  */
 export async function holdStock(database: Database, input: HoldStockInput): Promise<HoldStockResult> {
   try {
@@ -55,8 +55,8 @@ export async function holdStock(database: Database, input: HoldStockInput): Prom
 }
 
 /**
- * Gives back what an order holds. Where it holds nothing, that is written down, and a hold that comes later is refused.
- * Asked again it does nothing.
+ * Releases what an order holds. If it holds nothing yet, that is recorded, and a hold that comes later is refused.
+ * Idempotent.
  */
 export async function giveBackStock(
   database: Database,
@@ -91,7 +91,9 @@ export async function giveBackStock(
   });
 }
 
-/** Locks the order's reservation row, made here where it is new; all of the order's stock moves behind this lock. */
+/**
+ * Locks the order's reservation row, and inserts it if it is new; every change to the order's stock takes this lock.
+ */
 async function lockReservation(connection: Queryable, input: HoldStockInput): Promise<boolean> {
   const { orderId, runId, customerId, limits } = input;
   const inserted = await connection.query({
@@ -113,14 +115,14 @@ async function lockReservation(connection: Queryable, input: HoldStockInput): Pr
     throw new Refused({ reason: 'orderExists' });
   }
   if (reservation.state === 'released') {
-    throw new ReservationReleasedError(`Order ${orderId}: its stock was given back before, so it is not taken again`);
+    throw new ReservationReleasedError(`The stock of order ${orderId} was released before, so it is not held again`);
   }
   return false;
 }
 
 /**
- * Takes over the reservation of a run that was refused and forgotten since: an idempotency key may come again after that.
- * It holds nothing, and no order was made of it.
+ * Takes over the reservation of a run that was refused and that Temporal has since forgotten: the client may send its
+ * idempotency key again after that. The reservation holds nothing, and it never became an order.
  */
 async function takeOver(
   connection: Queryable,
@@ -142,7 +144,7 @@ async function takeOver(
   return true;
 }
 
-/** Without limits it asks nothing. */
+/** Queries nothing if there are no limits. */
 async function refuseTooManyOpen(
   connection: Queryable,
   { orderId, customerId, limits, lines }: HoldStockInput,
@@ -193,7 +195,7 @@ function price(requested: readonly RequestedLine[], items: ReadonlyMap<string, I
   return lines;
 }
 
-/** An order that holds its stock already goes on, whatever is taken off sale since. */
+/** Only for a new hold: taking an item off sale does not affect orders that already hold it. */
 function refuseOffSale(requested: readonly RequestedLine[], items: ReadonlyMap<string, ItemRow>): void {
   const itemIds = requested.map(({ itemId }) => itemId).filter((itemId) => items.get(itemId)?.on_sale === false);
   if (itemIds.length > 0) throw new Refused({ reason: 'unknownItem', itemIds, offSaleIds: itemIds });

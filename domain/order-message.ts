@@ -1,7 +1,6 @@
 import type { StripeEvent } from './stripe-event.ts';
 
 export type CancelRequest = {
-  readonly by: 'customer' | 'operator';
   /** A sentence for the timeline, which the customer reads. */
   readonly reason: string;
 } & Requested;
@@ -18,12 +17,12 @@ export type ReleaseRequest = Requested;
 /** The name of the operator who asks; it is written down and not shown to the customer. */
 type Requested = { readonly operator?: string | undefined };
 
-/** The entry that a refund begins with: what was decided outlives whoever carries it out. */
+/** The entry that a refund begins with: the decision survives the run that carries it out. */
 export const REFUND_REQUESTED = 'refund.requested';
-/** Where the entry comes from if the order was finished before; a decision of before stands beside it. */
+/** Its source if the order had already finished; an earlier decision may stand beside it. */
 export const REFUND_REQUESTED_AFTER_THE_END = `${REFUND_REQUESTED}:FINISHED`;
 
-/** Everything that can reach an order while its workflow runs. Its inbox holds these, and one loop takes them. */
+/** Everything that can reach an order while its workflow runs. Its inbox holds these, and one loop handles them. */
 export type OrderMessage =
   | { readonly kind: 'stripeEvent'; readonly event: StripeEvent }
   | { readonly kind: 'cancel'; readonly request: CancelRequest }
@@ -34,5 +33,5 @@ export type OrderMessage =
   | { readonly kind: 'windowEnded' }
   /** Time to ask Stripe about a delayed payment, since its event may be lost. */
   | { readonly kind: 'checkDue' }
-  /** The customer is back from Stripe's page, and the webhook is not here yet. */
+  /** The customer is back from Stripe's page, and the webhook has not arrived yet. */
   | { readonly kind: 'customerReturned' };

@@ -184,7 +184,7 @@ class Model {
 
 type AwaitedOrder = ReturnType<typeof awaitPayment>;
 
-const cancel: PaymentNews = { kind: 'cancel', request: { by: 'customer', reason: 'cancelled' } };
+const cancel: PaymentNews = { kind: 'cancel', request: { reason: 'cancelled' } };
 const dispute = (status: string, amountMinor: number) => [
   { disputeId: 'du_1', status, reason: 'fraudulent', amountMinor },
 ];

@@ -17,7 +17,7 @@ const processing: CheckoutSession = { ...paid, payment: 'unpaid' };
 const failed: CheckoutSession = { ...paid, payment: 'failed' };
 const expired: CheckoutSession = { ...open, status: 'expired' };
 
-const cancel: PaymentNews = { kind: 'cancel', request: { by: 'customer', reason: 'You cancelled this order.' } };
+const cancel: PaymentNews = { kind: 'cancel', request: { reason: 'You cancelled this order.' } };
 const windowEnded: PaymentNews = { kind: 'windowEnded' };
 
 const read = (state: AwaitedPayment, session: CheckoutSession) => decidePayment(state, { kind: 'session', session });

@@ -178,7 +178,7 @@ describe('update-with-start', () => {
     return world.client.withDeadline(Date.now() + deadlineMs, () =>
       world.client.workflow.executeUpdateWithStart<Workflow, CreateResult, [object]>(update, {
         startWorkflowOperation,
-        args: [{ by: 'customer', reason: 'A test.' }],
+        args: [{ reason: 'A test.' }],
         ...(updateId === null ? {} : { updateId }),
       }),
     );

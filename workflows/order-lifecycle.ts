@@ -6,13 +6,13 @@ import { placeOrder } from './order/place-order.ts';
 import { runOrder } from './order/run-order.ts';
 
 /**
- * Takes one order from its creation to its end; the workflow id is the order id. It returns for every end that the
- * business knows. A bug fails the workflow task, which goes on once the bug is fixed.
+ * Takes one order from its creation to its end; the workflow id is the order id. It returns for every business outcome.
+ * A bug fails the workflow task, which goes on once the bug is fixed.
  */
 export async function orderLifecycle(input: OrderLifecycleInput): Promise<OrderLifecycleResult> {
   const order = new Order(input);
   registerHandlers(order);
-  // Temporal's Cancel is a message to the order like any other.
+  // A cancellation through Temporal is a message to the order like any other.
   return CancellationScope.nonCancellable(async () => {
     await placeOrder(order, input);
     if (order.status === undefined) {

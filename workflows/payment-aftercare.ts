@@ -12,17 +12,18 @@ import { alarm, reportEvent } from './shared/report.ts';
 import { stripeEventSignal } from './shared/stripe-event-signal.ts';
 
 /**
- * Looks after one payment when its order is past it: refunds a payment that the order does not need, writes refunds,
- * disputes, reviews and fraud warnings to the order's timeline, and makes a FINISHED order REFUNDED once all of its money
- * has gone back. The workflow id is `payment-<payment intent>`, so a payment is looked after by one at a time; more events
- * of it come as signals. What it does follows from what Stripe and the row say, so events may come twice or in any order.
+ * Handles what happens to one payment after its order has moved on: refunds a payment that the order does not need,
+ * writes refunds, disputes, reviews and fraud warnings to the order's timeline, and makes a FINISHED order REFUNDED
+ * once all of its money has gone back. The workflow id is `payment-<payment intent>`, so only one run handles a payment
+ * at a time; later events come as signals. It decides from what Stripe and the row say, so events may come twice or in
+ * any order.
  */
 export async function paymentAftercare(input: PaymentAftercareInput): Promise<void> {
   const pending: StripeEvent[] = [];
   setHandler(stripeEventSignal, (event) => {
     if (event.eventId !== input.event.eventId) pending.push(event);
   });
-  // Temporal's Cancel does not tear it: half a refund helps nobody.
+  // A cancellation through Temporal does not interrupt it: half a refund helps nobody.
   await CancellationScope.nonCancellable(async () => {
     for (let event: StripeEvent | undefined = input.event; event !== undefined; event = pending.shift()) {
       await new Aftercare(input, pending).handle(event);
@@ -52,7 +53,7 @@ class Aftercare {
     const paymentIntentId = paymentToLookAt(before, event);
     if (paymentIntentId === undefined) return;
     const charge = await payment.readCharge.executeWithOptions({ summary: 'Read the charge' }, [paymentIntentId]);
-    // Once more, after the charge: whoever refunds writes that down before, and the refund may be the one in the charge.
+    // Read again, after the charge: a refund of ours is recorded before it is made, and may be the one in the charge.
     const order = must(await readOrder(), 'an order that was there a moment ago');
     const { notes, action } = decideAftercare(
       { ...order, refundIsRequested: order.requestedRefund !== null },
@@ -80,7 +81,7 @@ class Aftercare {
   async #return(order: StoredOrder, event: StripeEvent, charge: Charge): Promise<void> {
     const { orderId } = order;
     const { paymentIntentId } = charge;
-    log.warn('A payment came that the order does not need; it is refunded', { orderId, paymentIntentId });
+    log.warn('The order does not need this payment; it is being refunded', { orderId, paymentIntentId });
     let known = this.#pending.length;
     const wayBack = await refundUntilAccepted(this.#activities, {
       orderId,
@@ -89,7 +90,7 @@ class Aftercare {
       attempts: this.#input.refundAttempts,
       onRefused: async (attempts, why) => {
         if (attempts === 1) await this.#note(order, noteRefundDelayed(paymentIntentId, why));
-        // Events that have come meanwhile say to look at this payment, which the next run does first of all.
+        // Events that have come meanwhile are about this payment, and the next run begins by reading it.
         if (hasLongHistory()) {
           await continueAsNew<typeof paymentAftercare>({ ...this.#input, event, refundAttempts: attempts });
         }

@@ -9,11 +9,11 @@ import { failedWith } from './shared/failed-with.ts';
 import { hasLongHistory, recordRefundAfterTheEnd, refundUntilAccepted } from './shared/refund.ts';
 
 /**
- * Refunds an order that is FINISHED, for an operator. The workflow id is `refund-<order id>`, so that asking twice is
- * asking once. REFUNDED means that Stripe has accepted the refund.
+ * Refunds an order that is FINISHED, for an operator. The workflow id is `refund-<order id>`, so that a repeated
+ * request starts nothing new. REFUNDED means that Stripe has accepted the refund.
  */
 export async function refundOrder(input: RefundOrderInput): Promise<RefundResult> {
-  // Temporal's Cancel does not tear it: half a refund helps nobody.
+  // A cancellation through Temporal does not interrupt it: half a refund helps nobody.
   return CancellationScope.nonCancellable(() => refund(input));
 }
 
@@ -27,7 +27,7 @@ async function refund(input: RefundOrderInput): Promise<RefundResult> {
   if (order.status !== 'FINISHED' || paymentIntentId === null) {
     return { outcome: 'notRefundable', status: order.status };
   }
-  // A decision of before is carried out, whatever is asked for now.
+  // An earlier decision is carried out, whatever this request says.
   const request = order.requestedRefund ?? input.request;
   if (order.requestedRefund === null) {
     const charge = await payment.readCharge(paymentIntentId);
@@ -46,7 +46,7 @@ async function refund(input: RefundOrderInput): Promise<RefundResult> {
     try {
       await recording;
     } catch (error) {
-      // Its money went back at Stripe in this moment, and the order is REFUNDED by now.
+      // The money has just gone back at Stripe, and the order is REFUNDED by now.
       if (failedWith(error, TIMELINE_CONFLICT)) return { outcome: 'refunded' };
       throw error;
     }

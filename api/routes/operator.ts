@@ -12,10 +12,10 @@ import { operatorEventRoutes } from './operator-events.ts';
 import { operatorItemRoutes } from './operator-items.ts';
 import { operatorOrder, operatorOrderRoutes, toOperatorView } from './operator-orders.ts';
 
-/** Not checked here: a malformed id is answered as an unknown one is. */
+/** Not validated here: a malformed id gets the same answer as an unknown one. */
 const orderParams = z.object({ orderID: z.string() });
 
-/** What the shop's own people do; addSignIn lets nobody else in. Without sign-in and OPERATOR_TOKEN they do not exist. */
+/** The operators' routes; addSignIn lets nobody else in. They exist only with sign-in or OPERATOR_TOKEN. */
 export function operatorRoutes(dependencies: Dependencies): FastifyPluginAsyncZod {
   return async (app) => {
     await app.register(operatorOrderRoutes(dependencies));
@@ -29,8 +29,8 @@ export function operatorRoutes(dependencies: Dependencies): FastifyPluginAsyncZo
         operationId: 'operatorCancelOrder',
         summary: "Cancel a customer's order",
         description:
-          'The payment link is closed, the stock is given back, and a payment that comes meanwhile is refunded. Once ' +
-          'fulfillment has begun it answers 2001: refund the order instead. Sent again it changes nothing.',
+          'The payment link is closed, the stock is given back, and a payment that arrives meanwhile is refunded. Once ' +
+          'fulfillment has begun it answers 2001: refund the order instead. A repeat changes nothing.',
         tags: ['Operators'],
         params: orderParams,
         body: operatorCancelSchema,
@@ -59,7 +59,7 @@ export function operatorRoutes(dependencies: Dependencies): FastifyPluginAsyncZo
         summary: 'Refund an order',
         description:
           'A paid order whose shipment can still be called off, or a finished one, with or without restock. REFUNDED ' +
-          'means that Stripe has accepted the refund. Sent again it changes nothing.',
+          'means that Stripe has accepted the refund. A repeat changes nothing.',
         tags: ['Operators'],
         params: orderParams,
         body: refundOrderSchema,
@@ -89,7 +89,7 @@ export function operatorRoutes(dependencies: Dependencies): FastifyPluginAsyncZo
         summary: 'Ship a paid order although its payment is in doubt',
         description:
           'An order is held back while its payment is disputed, in review, or suspected of fraud (HOLD_SHIPMENT_FOR). ' +
-          'Released, it is shipped, and the risk is the shop’s. A doubt that comes up later holds it again.',
+          'Released, it is shipped, and the risk is the shop’s. A new doubt holds it again.',
         tags: ['Operators'],
         params: orderParams,
         body: emptyBodySchema,

@@ -14,7 +14,7 @@ import { writtenBy } from './describe.ts';
 import { handOverToAftercare } from './hand-over.ts';
 import type { Order } from './order.ts';
 
-/** How long it takes at most until a delayed payment is asked for again, in case the event of its result was lost. */
+/** The longest pause between two checks of a delayed payment, in case the event with its result was lost. */
 const MAX_CHECK_INTERVAL_MS = 12 * 3_600_000;
 
 /** WAITING_FOR_PAYMENT → PAID, or CANCELLED or EXPIRED once Stripe agrees that nothing was paid. */
@@ -72,13 +72,13 @@ export async function collectPayment(order: Order): Promise<void> {
   }
 }
 
-/** An order that was cancelled while its payment was on its way is not shipped. */
+/** An order that was cancelled while its payment was being made is not shipped. */
 function refundAfter(closing: Closing | undefined): RefundRequest | undefined {
   if (closing?.status !== 'CANCELLED') return undefined;
   return { restock: true, reason: closing.detail, operator: closing.operator };
 }
 
-/** The payment window, and the questions about a delayed payment, one at a time. */
+/** The timers of the payment window and of the checks of a delayed payment, one check at a time. */
 class PaymentTimers {
   readonly #order: Order;
   readonly #scope = new CancellationScope();
@@ -91,11 +91,11 @@ class PaymentTimers {
     this.#start(order.policy.paymentWindowMs, 'windowEnded', 'The payment window');
   }
 
-  /** Asks for a delayed payment after a while, unless a question is on its way; after twice as long each time. */
+  /** Schedules the next check of a delayed payment, unless one is scheduled; each pause is twice the last one. */
   checkLater(): void {
     if (this.#isWaiting) return;
     this.#isWaiting = true;
-    this.#start(this.#nextCheckMs, 'checkDue', 'Ask again for the delayed payment');
+    this.#start(this.#nextCheckMs, 'checkDue', 'Check the delayed payment');
     this.#nextCheckMs = Math.min(this.#nextCheckMs * 2, MAX_CHECK_INTERVAL_MS);
   }
 
@@ -120,13 +120,17 @@ function toNews(session: CheckoutSession | undefined): PaymentNews | undefined {
   return session === undefined ? undefined : { kind: 'session', session };
 }
 
-/** Reads the session; undefined if Stripe does not answer soon, since its event or the end of the window will tell. */
+/**
+ * Reads the session; undefined if Stripe does not answer soon: its event or the end of the window will bring the news.
+ */
 async function readSession({ activities }: Order, sessionId: string): Promise<CheckoutSession | undefined> {
   try {
     return await activities.paymentCheck.readCheckoutSession(sessionId);
   } catch (error) {
     if (!(error instanceof TemporalFailure)) throw error;
-    log.warn('Stripe could not be asked about the payment; its event or the end of the window will tell', { error });
+    log.warn('Stripe could not be asked about the payment; its event or the end of the window will bring the news', {
+      error,
+    });
     return undefined;
   }
 }
@@ -135,12 +139,12 @@ async function closeSession({ activities }: Order, sessionId: string): Promise<C
   return activities.payment.closeCheckoutSession.executeWithOptions({ summary: 'Close the payment page' }, [sessionId]);
 }
 
-/** Refunds a payment that is not what the order asks for, and ends the order. */
+/** Refunds a payment that does not match the order, and ends the order. */
 async function refuse(order: Order, paymentIntentId: string, detail: string): Promise<void> {
   await order.timeline.note({ source: 'payment.refused', event: 'payment.refused', detail, alarm: true });
   await order.refundPayment(paymentIntentId);
   await order.giveBackStock();
-  // Kept with the order, so that the payment is known when Stripe tells of it again.
+  // So that the order recognizes the payment if Stripe sends more events about it.
   order.payment = { paymentIntentId, charge: undefined, asOfMs: 0 };
   await order.timeline.transition('CANCELLED', `${detail} It was refunded in full.`, {
     paymentIntentId,

@@ -31,17 +31,17 @@ import { handOverToAftercare } from './hand-over.ts';
 import type { KnownPayment, Order } from './order.ts';
 import { settledBefore } from './settled-before.ts';
 
-/** What Stripe said of the money is believed for so long; after that it is asked again before goods leave. */
+/** Stripe's answer about the money counts as current for this long; after that it is asked again before goods leave. */
 const BELIEVED_FOR_MS = 60_000;
-/** One attempt to ship, with the way to the service and back. It does not begin on what is about to be too old. */
+/** One attempt to ship, round trip included. None starts if the answer about the money would expire meanwhile. */
 const ATTEMPT_MS = 15_000;
 
 const RELEASED = 'fulfillment.released';
 
 /**
- * PAID → FINISHED; or REFUNDED if the order can't be shipped, somebody wants the money refunded while the shipment can be
- * called off, or the money has gone back already. Never ships what is not paid: news of refunds, disputes, reviews and
- * fraud warnings stop the shipment, and what is known of the money is never older than a minute when goods leave.
+ * PAID → FINISHED; or REFUNDED if the order can't be shipped, a refund is requested while the shipment can still be
+ * called off, or the money has already gone back. Never ships what is not paid: refunds, disputes, reviews and fraud
+ * warnings stop the shipment, and what is known of the money is never older than a minute when goods leave.
  */
 export async function deliver(order: Order): Promise<void> {
   const beganAtMs = Date.now();
@@ -51,15 +51,17 @@ export async function deliver(order: Order): Promise<void> {
   }
   if ('trackingNumber' in end) await finish(order, end.trackingNumber);
   else await undo(order, end);
-  // What came in when it no longer mattered for the order may still matter to the shop.
+  // What came too late to matter for the order may still matter to the shop.
   if (order.chargeNews !== undefined) await handOverToAftercare(order, order.chargeNews);
 }
 
 type Shipped = Extract<FulfillmentResult, { outcome: 'shipped' }>;
-/** Why the order is not to be delivered: its money is to be refunded, or has gone back. */
+/** Why the order is not delivered: its payment is to be refunded, or the money has already gone back. */
 type Undelivered = { readonly refund: RefundRequest } | { readonly wayBack: WayBack };
 
-/** Waits until nothing is known that keeps the order from being shipped. Returns why it is not to be shipped at all. */
+/**
+ * Waits until nothing known keeps the order from being shipped. Returns the reason if it must not be shipped at all.
+ */
 async function whyNotToShip(order: Order): Promise<Undelivered | undefined> {
   for (let looks = 1; ; looks += 1) {
     await receiveAll(order);
@@ -73,24 +75,24 @@ async function whyNotToShip(order: Order): Promise<Undelivered | undefined> {
     if (wayBack !== undefined) return { wayBack };
     order.heldFor = doubtsAbout(charge).filter((doubt) => isHeldFor(order, doubt));
     if (order.heldFor.length === 0) {
-      // Stripe or PostgreSQL was slow; what was read is older than it should be by now.
+      // Stripe or PostgreSQL was slow, and the answer has expired.
       if (believedForMs(order) < ATTEMPT_MS) continue;
       return undefined;
     }
     await order.timeline.note(noteHeld(order.heldFor));
-    // The event that the doubt has ended may be lost.
+    // The event that ends the doubt may be lost.
     const forMs = pauseAfter(looks, order.policy.stripeRetryMaxMs);
     await news(order, forMs, 'The payment is in doubt; Stripe is asked again');
     setOutdated(order);
   }
 }
 
-/** A doubt that an operator has looked at holds nothing any more; one that comes up later does. */
+/** A doubt that an operator has released no longer holds the shipment; a new one does. */
 function isHeldFor({ policy, timeline }: Order, doubt: Doubt): boolean {
   return policy.holdShipmentFor.includes(doubt) && !timeline.has(`${RELEASED}:${doubt}`);
 }
 
-/** Takes what has come in, one by one. */
+/** Handles all messages in the inbox, one by one. */
 async function receiveAll(order: Order): Promise<void> {
   for (let message = order.inbox.poll(); message !== undefined; message = order.inbox.poll()) {
     await receive(order, message);
@@ -103,7 +105,7 @@ async function receive(order: Order, message: OrderMessage): Promise<void> {
       order.refundRequest ??= message.request;
       break;
     case 'cancel':
-      // Once the order is paid, who cancels it wants the money back and has not got the goods.
+      // Once the order is paid, cancelling it means a refund before the goods have left.
       order.refundRequest ??= { restock: true, reason: message.request.reason, operator: message.request.operator };
       break;
     case 'release':
@@ -128,7 +130,7 @@ function isAboutPayment({ payment }: Order, event: StripeEvent): boolean {
   return event.about === 'charge' && event.paymentIntentId === payment?.paymentIntentId;
 }
 
-/** One entry for each doubt that holds the shipment now. */
+/** Writes one entry for each doubt that holds the shipment now. */
 async function release(order: Order, { operator }: ReleaseRequest): Promise<void> {
   for (const doubt of order.heldFor) {
     await order.timeline.note(
@@ -146,7 +148,7 @@ function paymentOf({ payment }: Order): KnownPayment {
   return must(payment, 'the payment of a paid order');
 }
 
-/** For how long what is known of the money is still believed, in ms; less than nothing if it no longer is. */
+/** For how long what is known of the money still counts as current, in ms; negative if it has expired. */
 function believedForMs(order: Order): number {
   return paymentOf(order).asOfMs + BELIEVED_FOR_MS - Date.now();
 }
@@ -155,34 +157,34 @@ function setOutdated(order: Order): void {
   order.payment = { ...paymentOf(order), asOfMs: 0 };
 }
 
-/** Reads at Stripe what has become of the money. Returns false if a message came first. */
+/** Reads the charge from Stripe. Returns false if a message came first. */
 async function lookAtPayment(order: Order): Promise<boolean> {
   const { paymentIntentId } = paymentOf(order);
   const askedAtMs = Date.now();
   const scope = new CancellationScope();
   const reading = scope.run(() => order.activities.payment.readCharge(paymentIntentId));
   if (!(await settledBefore(reading, () => !order.inbox.isEmpty))) {
-    // A Stripe that is away does not make the order deaf to who wants it cancelled.
+    // While Stripe is down, the order still reacts to a request to cancel it.
     scope.cancel();
     await reading.catch(() => undefined);
     return false;
   }
   const charge = await reading;
-  // The clock of the worker that asked may be wrong, but it did not ask before it was told to, nor answer later than now.
+  // The worker's clock may be wrong, but it can't have read before it was asked to, nor after now.
   const asOfMs = Math.min(Math.max(charge.readAtMs, askedAtMs), Date.now());
   order.payment = { paymentIntentId, charge, asOfMs };
   order.chargeNews = undefined;
   return true;
 }
 
-/** Writes down what is known of the charge. */
+/** Writes what is known of the charge to the timeline. */
 async function recordCharge(order: Order): Promise<void> {
   const charge = must(paymentOf(order).charge, 'a charge that was read');
   const kept = { amountMinor: keptOf(charge), asOfMs: charge.readAtMs };
   for (const note of notesOn(charge)) await order.timeline.note(note, { changes: { kept } });
 }
 
-/** Waits for a message, or for so long. Returns whether one has come. */
+/** Waits for a message, at most `forMs`. Returns whether one has come. */
 async function news({ inbox }: Order, forMs: number, summary: string): Promise<boolean> {
   return condition(() => !inbox.isEmpty, forMs, { summary });
 }
@@ -209,7 +211,7 @@ async function tryToShip(order: Order, beganAtMs: number): Promise<Shipped | Und
     return { refund: { restock: order.refundRequest?.restock ?? true, reason } };
   } catch (error) {
     if (!(error instanceof TemporalFailure)) throw error;
-    // It may only be time to look at the money again, and the service is still asked every few seconds.
+    // It may only be time to check the money again; the service is still tried every few seconds.
     const goesOn = isTimeout(error) && Date.now() < beganAtMs + policy.fulfillmentRetryMs;
     if (order.inbox.isEmpty && !goesOn) await waitForService(order, error);
     return undefined;
@@ -236,10 +238,10 @@ async function finish(order: Order, trackingNumber: string): Promise<void> {
   await order.timeline.transition('FINISHED', detail, { trackingNumber });
 }
 
-/** Ends an order that is not to be delivered. Refunds only what will never be shipped: fulfillment has the last word. */
+/** Ends an order that is not delivered. Refunds only what will never be shipped: fulfillment has the last word. */
 async function undo(order: Order, why: Undelivered): Promise<void> {
   if ('refund' in why) {
-    // The decision, before anything is undone: whoever goes on with the order later carries it out.
+    // The decision is recorded before anything is undone, so that a later run carries it out.
     const detail = `${why.refund.reason} The payment is being refunded.`;
     const note = { source: `${REFUND_REQUESTED}:PAID`, event: REFUND_REQUESTED, detail };
     await order.timeline.note(note, { data: { refund: why.refund, ...writtenBy(why.refund.operator) } });

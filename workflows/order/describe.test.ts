@@ -31,8 +31,8 @@ describe('a payment that Stripe does not make', () => {
   };
 
   test.each([
-    ['amount_too_small', 'the total is below the least that can be paid'],
-    ['amount_too_large', 'the total is above the most that can be paid'],
+    ['amount_too_small', 'the total is below the minimum that can be paid'],
+    ['amount_too_large', 'the total is above the maximum that can be paid'],
     ['parameter_invalid', 'the shop has been told'],
     [undefined, 'the shop has been told'],
   ])('for %s is told to the customer in words of their own', (code, words) => {

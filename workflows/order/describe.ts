@@ -10,12 +10,12 @@ export function describeItems(lines: readonly OrderLine[]): string {
   return `${lines.map((line) => `${line.quantity} × ${line.name}`).join(', ')}; ${formatMoney(totalOf(lines))}`;
 }
 
-/** What an entry of the timeline tells of the operator who wanted it. */
+/** The data of a timeline entry that names the operator who asked for it. */
 export function writtenBy(operator: string | undefined): TimelineData {
   return operator === undefined ? {} : { by: operator };
 }
 
-/** Why an order was not made, for Temporal's Web UI. */
+/** Why an order was not created, for Temporal's Web UI. */
 export function describeRefusal(refusal: Refusal): string {
   switch (refusal.reason) {
     case 'outOfStock': {
@@ -31,18 +31,20 @@ export function describeRefusal(refusal: Refusal): string {
     case 'tooManyOrders':
       return `Refused: the ${refusal.of} has ${refusal.open.orders} unpaid orders that hold ${refusal.open.pieces} pieces.`;
     case 'orderExists':
-      return 'Refused: another run made this order before.';
+      return 'Refused: another run has already created this order.';
     case 'tooLate':
-      return 'Refused: the order could not be made in time.';
+      return 'Refused: the order could not be created in time.';
     default:
       return unreachable(refusal);
   }
 }
 
-/** Why Stripe makes no payment for an order, by its error code, in words for a customer; its own are for the shop. */
+/**
+ * Why Stripe refuses to create a payment, by its error code, in words for the customer; Stripe's own are for the shop.
+ */
 const PAYMENT_REFUSALS: ReadonlyMap<unknown, string> = new Map([
-  ['amount_too_small', 'the total is below the least that can be paid'],
-  ['amount_too_large', 'the total is above the most that can be paid'],
+  ['amount_too_small', 'the total is below the minimum that can be paid'],
+  ['amount_too_large', 'the total is above the maximum that can be paid'],
 ]);
 
 export function describePaymentRefusal(failure: TemporalFailure): string {
@@ -51,7 +53,7 @@ export function describePaymentRefusal(failure: TemporalFailure): string {
   return PAYMENT_REFUSALS.get(code) ?? 'the shop has been told';
 }
 
-/** What the timeline says while Stripe refuses a refund. */
+/** The timeline's note while Stripe refuses a refund. */
 export function noteRefundDelayed(paymentIntentId: string, why: 'refused' | 'disputed'): Note {
   return {
     source: `refund.delayed:${paymentIntentId}`,
@@ -67,10 +69,10 @@ const DOUBTS: Readonly<Record<Doubt, string>> = {
   disputed: 'the payment is disputed at the bank',
   in_review: 'the payment is in review at Stripe',
   fraud_warning: "the card's bank suspects fraud",
-  part_refunded: 'a part of the payment was refunded',
+  part_refunded: 'part of the payment was refunded',
 };
 
-/** What the timeline says of a paid order that is not shipped for now. */
+/** The timeline's note on a paid order whose shipment is held. */
 export function noteHeld(found: readonly Doubt[]): Note {
   return {
     source: `fulfillment.held:${found.join('+')}`,

@@ -14,12 +14,12 @@ import type { StripeEvent } from '../../domain/stripe-event.ts';
 import { stripeEventSignal } from '../shared/stripe-event-signal.ts';
 import type { Order } from './order.ts';
 
-/** A workflow that ends just while it is told of something has to be started again. */
+/** A workflow that ends just as it is signalled has to be started again. */
 const MAX_ROUNDS = 5;
 
 /**
- * Leaves an event to `paymentAftercare`: one that is about another payment than the order's, or that comes at its end.
- * So a refund that takes weeks never stands between an order and its own way.
+ * Passes an event on to `paymentAftercare`: one about a payment other than the order's, or one that comes at its end.
+ * So a refund that takes weeks never holds up the order.
  */
 export async function handOverToAftercare(order: Order, event: StripeEvent): Promise<void> {
   const { orderId, policy } = order;
@@ -28,7 +28,7 @@ export async function handOverToAftercare(order: Order, event: StripeEvent): Pro
     status: must(order.status, 'the status of an order that gets events'),
     checkoutSessionId: order.checkoutSession?.sessionId ?? null,
     paymentIntentId: order.payment?.paymentIntentId ?? null,
-    // Of an order whose money has gone back nothing is kept; of any other one, aftercare has to look.
+    // Nothing is kept of an order whose money has gone back; for any other, aftercare has to check.
     keptAmountMinor: order.status === 'REFUNDED' || order.status === 'CANCELLED' ? 0 : 1,
   };
   const paymentIntentId = paymentToLookAt(known, event);

@@ -21,10 +21,12 @@ const refundUpdate = defineUpdate<RefundResult, [RefundRequest]>(REFUND_UPDATE);
 const releaseUpdate = defineUpdate<void, [ReleaseRequest?]>(RELEASE_UPDATE);
 const customerReturnedUpdate = defineUpdate<void>(CUSTOMER_RETURNED_UPDATE);
 
-/** Returns that lead to a question to Stripe; anybody with the link can come back as often as they like. */
+/**
+ * How many of the customer's returns are checked with Stripe: anybody with the link can come back any number of times.
+ */
 const MAX_RETURN_CHECKS = 3;
 
-/** All that comes from outside only enters the inbox. To be called before the workflow first waits. */
+/** Handlers only push to the inbox. Call this before the workflow first waits. */
 export function registerHandlers(order: Order): void {
   const seenEvents = new Set<string>();
   let returnChecks = 0;
@@ -67,7 +69,7 @@ export function registerHandlers(order: Order): void {
     {
       validator: () => {
         if (order.status !== 'WAITING_FOR_PAYMENT')
-          throw new Error(`Order ${order.orderId} does not wait for its payment`);
+          throw new Error(`Order ${order.orderId} is not waiting for its payment`);
         if (returnChecks >= MAX_RETURN_CHECKS)
           throw new Error(`Stripe was asked often enough about order ${order.orderId}`);
       },
@@ -80,13 +82,13 @@ export function registerHandlers(order: Order): void {
     if (event.about === 'decline') reportDecline(event.code);
     order.inbox.push({ kind: 'stripeEvent', event });
   });
-  // Temporal's own Cancel is an operator's wish like any other, and nothing is torn in the middle.
+  // A cancellation through Temporal is an operator's request like any other: no step is interrupted.
   CancellationScope.current().cancelRequested.catch(() => {
-    order.inbox.push({ kind: 'cancel', request: { by: 'operator', reason: 'The shop cancelled the order.' } });
+    order.inbox.push({ kind: 'cancel', request: { reason: 'The shop cancelled the order.' } });
   });
 }
 
-/** Waits on when the workflow is cancelled: Temporal's Cancel is a message like any other, and who asked gets an answer. */
+/** Keeps waiting when the workflow is cancelled through Temporal, so that the caller of the update gets an answer. */
 async function always(holds: () => boolean): Promise<void> {
   await CancellationScope.nonCancellable(() => condition(holds));
 }
@@ -97,15 +99,15 @@ function refuseLateCancel(order: Order): void {
   }
 }
 
-/** A word that was given before a doubt comes up would count for a doubt that nobody has looked at. */
+/** Releasing an order before a doubt comes up would release a doubt that nobody has looked at. */
 function refuseUnlessHeld(order: Order): void {
   refuseUnlessPaid(order, 'released');
   if (order.heldFor.length === 0) throw new Error(`The shipment of order ${order.orderId} is not held`);
 }
 
-/** Before it is paid there is nothing to refund, and after its end `refundOrder` does it. */
+/** Before the payment there is nothing to refund; after the order's end, `refundOrder` does it. */
 function refuseUnlessPaid(order: Order, what: string): void {
   if (order.status !== 'PAID') {
-    throw new Error(`Order ${order.orderId} is ${order.status ?? 'not made yet'} and can't be ${what} here`);
+    throw new Error(`Order ${order.orderId} is ${order.status ?? 'not created yet'} and can't be ${what} here`);
   }
 }

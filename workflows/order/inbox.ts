@@ -1,9 +1,9 @@
 import { condition } from '@temporalio/workflow';
 
 /**
- * The one way into an order: signal and update handlers and timers only push, one loop decides. Handlers that act at
- * once would see an order that has half made a step; a worker that crashes and redoes the step then decides otherwise
- * than the row that it wrote before.
+ * The one way into an order: signal and update handlers and timers only push, and one loop decides. A handler that
+ * acted at once would see an order in the middle of a step; a worker that crashes and redoes the step could then decide
+ * differently from the row that it has already written.
  */
 export class Inbox<Message> {
   readonly #messages: Message[] = [];
@@ -16,7 +16,7 @@ export class Inbox<Message> {
     return this.#messages.length === 0;
   }
 
-  /** Returns the oldest message like this, which stays where it is. */
+  /** Returns the oldest message that matches, without taking it. */
   find<Wanted extends Message>(matches: (message: Message) => message is Wanted): Wanted | undefined {
     return this.#messages.find(matches);
   }

@@ -41,26 +41,26 @@ export class Order {
   readonly activities = connectActivities();
   readonly inbox = new Inbox<OrderMessage>();
   readonly timeline: Timeline;
-  /** The run that holds the stock: the first one's id, which stays when an operator resets the workflow. */
+  /** The run that holds the stock: the first run's id, which survives a reset of the workflow. */
   runId = workflowInfo().firstExecutionRunId;
-  /** What the client is told; undefined until that is known. */
+  /** The answer to the client; undefined until it is known. */
   created: CreateResult | undefined;
   lines: readonly OrderLine[] = [];
   checkoutSession: { readonly sessionId: string; readonly livemode: boolean } | undefined;
   payment: KnownPayment | undefined;
-  /** Somebody wants the money of the paid order refunded. */
+  /** A request to refund the paid order. */
   refundRequest: RefundRequest | undefined;
-  /** From here on the goods may leave, and a customer's cancel comes too late. */
+  /** Once true, the goods may leave, and it is too late to cancel. */
   fulfilling = false;
   /** Known once the goods have left. */
   trackingNumber: string | undefined;
-  /** What holds the shipment, as far as it is held. */
+  /** The doubts that hold the shipment; empty if it is not held. */
   heldFor: readonly Doubt[] = [];
-  /** Something happened to the order's money, and Stripe was not asked about it yet. */
+  /** Something happened to the order's money, and Stripe has not been asked about it yet. */
   chargeNews: StripeEvent | undefined;
   /** Refunds that Stripe has refused so far. */
   refundAttempts = 0;
-  /** The workflow is about to go on as a new run; who waits for its end is told that it is under way. */
+  /** The workflow is about to continue as a new run; callers that wait for its end are told that it is under way. */
   continuing = false;
 
   constructor({ orderId, policy }: { readonly orderId: string; readonly policy: OrderPolicy }) {
@@ -69,7 +69,7 @@ export class Order {
     this.timeline = new Timeline(orderId, this.activities);
   }
 
-  /** Goes on from what is stored of an order; whether its goods were asked for is not known, so they may have left. */
+  /** Restores the order from its row. Whether its shipment was requested is not stored, so the goods may have left. */
   restore(stored: StoredOrder): void {
     const { requestHash, traceId, checkoutSessionId, paymentIntentId } = stored;
     this.runId = stored.runId;
@@ -94,13 +94,13 @@ export class Order {
     return refused || this.continuing || (this.status !== undefined && isTerminal(this.status));
   }
 
-  /** There is no order: nothing is held, no row is written. */
+  /** Refuses the request: there is no order, no stock is held, no row is written. */
   refuse(refusal: Refusal, request: { readonly requestHash: string; readonly traceId: string }): void {
     this.timeline.refuse(refusal.reason, describeRefusal(refusal));
     this.created = { requestHash: request.requestHash, traceId: request.traceId, refusal };
   }
 
-  /** Undoes what the order holds of the stock, or may hold: safe if it holds nothing, and to do twice. */
+  /** Releases the stock that the order holds or may hold. Idempotent, and safe if it holds nothing. */
   async giveBackStock(): Promise<void> {
     const { orderId, runId } = this;
     await this.activities.stock.giveBackStock.executeWithOptions({ summary: 'Give the stock back' }, [
@@ -109,15 +109,15 @@ export class Order {
   }
 
   /**
-   * Takes the payment as the order's.
+   * Accepts the payment as the order's.
    *
-   * @param toldAtMs when the event was made that told of it, in ms since 1970; undefined if Stripe was asked
-   * @param refundRequest if the order was cancelled while the payment was on its way. It is on the same entry, so that
-   *   whoever goes on with the order knows of it
+   * @param toldAtMs when the event that reported it was created, in ms since 1970; undefined if Stripe was asked
+   * @param refundRequest if the order was cancelled while the payment was being made. It is written in the same entry,
+   *   so that a later run knows of it
    */
   async accept(payment: Payment, toldAtMs: number | undefined, refundRequest?: RefundRequest): Promise<void> {
     const { paymentIntentId, charge, isOutdated } = payment;
-    // Stripe's clock may be ahead of ours, and nothing is true for longer because of that.
+    // Stripe's clock may be ahead of ours; that must not make its answer count as current for longer.
     const asOfMs = Math.min(charge?.readAtMs ?? toldAtMs ?? 0, Date.now());
     this.payment = { paymentIntentId, charge, asOfMs: isOutdated ? 0 : asOfMs };
     this.refundRequest = refundRequest;
@@ -132,7 +132,7 @@ export class Order {
     );
   }
 
-  /** Refunds the payment that the order has or is to refuse, however long Stripe takes. Messages may wake it. */
+  /** Refunds the order's payment, or one that it refuses, however long Stripe takes. A message ends a pause early. */
   async refundPayment(paymentIntentId: string): Promise<WayBack> {
     return refundUntilAccepted(this.activities, {
       orderId: this.orderId,
@@ -154,7 +154,9 @@ export class Order {
     });
   }
 
-  /** While the order's money is on its way back, whatever comes in changes nothing for the order itself. */
+  /**
+   * While the money is on its way back, no message changes anything for the order itself; aftercare gets the events.
+   */
   async #handOverAll(): Promise<boolean> {
     const isEmpty = this.inbox.isEmpty;
     for (let message = this.inbox.poll(); message !== undefined; message = this.inbox.poll()) {
@@ -164,14 +166,14 @@ export class Order {
   }
 
   /**
-   * Goes on as a new run, if the history has grown long and nothing is under way; the new run reads the order from its
-   * row. To be called at places that {@link restore} leads back to.
+   * Continues as a new run if the history has grown long and nothing is under way; the new run reads the order from its
+   * row. Call it only at points that {@link restore} leads back to.
    */
   async continueIfLong(): Promise<void> {
     if (!hasLongHistory()) return;
     this.continuing = true;
     await condition(allHandlersFinished);
-    // Nothing may come between the look into the inbox and the end: what it holds would be lost.
+    // Nothing may be awaited between this check and the end: messages that arrive then would be lost.
     if (this.inbox.isEmpty) {
       const { orderId, policy, refundAttempts } = this;
       await continueAsRecovery({ orderId, policy, refundAttempts });

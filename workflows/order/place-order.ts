@@ -3,11 +3,13 @@ import type { HoldStockResult, OrderLifecycleInput } from '../../contracts/messa
 import { describeItems } from './describe.ts';
 import type { Order } from './order.ts';
 
-/** An order that nobody can ask for again is not worth making once its customer has long gone. */
+/**
+ * Without an idempotency key, the answer can't be fetched again: once the client has timed out, nobody wants the order.
+ */
 const UNKEYED_CREATE_LIMIT_MS = 60_000;
 
 /**
- * Holds the stock and writes the order, which is PENDING then. If it can't be made it is refused, and holds nothing.
+ * Holds the stock and writes the order as PENDING. If that is not possible, the order is refused and holds nothing.
  */
 export async function placeOrder(order: Order, input: OrderLifecycleInput): Promise<void> {
   const { customerId, requestHash, traceId } = input;
@@ -16,7 +18,7 @@ export async function placeOrder(order: Order, input: OrderLifecycleInput): Prom
     return;
   }
   const hold = await holdStock(order, input);
-  // The answer may come long after its customer has gone: PostgreSQL was away, or every worker was.
+  // The answer may come long after the client has gone: PostgreSQL was down, or no worker was running.
   if (hold === 'failed' || (hold.held && isTooLate(input))) {
     await order.giveBackStock();
     order.refuse({ reason: 'tooLate' }, input);
@@ -33,7 +35,7 @@ export async function placeOrder(order: Order, input: OrderLifecycleInput): Prom
   order.created = { requestHash, traceId, refusal: null };
 }
 
-/** `failed`: whether the stock is held is not known. Giving it back is safe all the same. */
+/** Returns `failed` if it is unknown whether the stock is held; releasing it is safe either way. */
 async function holdStock(order: Order, input: OrderLifecycleInput): Promise<HoldStockResult | 'failed'> {
   const { stock, stockFor } = order.activities;
   const { holdStock: hold } = input.keyed ? stock : stockFor(remainingMs());
@@ -48,7 +50,7 @@ async function holdStock(order: Order, input: OrderLifecycleInput): Promise<Hold
   }
 }
 
-/** With an idempotency key the client can ask again for as long as it likes. */
+/** With an idempotency key the client can repeat the request at any time, so it is never too late. */
 function isTooLate({ keyed }: OrderLifecycleInput): boolean {
   return !keyed && remainingMs() <= 0;
 }

@@ -10,13 +10,13 @@ import { describePaymentRefusal, writtenBy } from './describe.ts';
 import type { Order } from './order.ts';
 import { settledBefore } from './settled-before.ts';
 
-/** What Stripe is told of an order besides its lines, fixed when the order begins. */
+/** What Stripe gets of an order besides its lines, fixed when the order begins. */
 export type PaymentRequest = Pick<OrderLifecycleInput, 'successUrl' | 'cancelUrl' | 'traceparent'>;
 
 /**
  * PENDING → WAITING_FOR_PAYMENT, or CANCELLED if there is no payment link.
  *
- * @param request undefined for an order that was taken up again: a link that was made for it was never shown to anybody
+ * @param request undefined for a recovered order: if a link was created for it, nobody has seen it
  */
 export async function requestPayment(order: Order, request: PaymentRequest | undefined): Promise<void> {
   if (request === undefined) {
@@ -25,8 +25,8 @@ export async function requestPayment(order: Order, request: PaymentRequest | und
   }
   const scope = new CancellationScope();
   const creating = scope.run(() => createCheckoutSession(order, request));
-  // A cancel does not wait for a Stripe that is away. It only stops the activity: whether a link was made is the
-  // activity's to say.
+  // A cancel does not wait until Stripe is back. It only stops the activity, which still reports whether a link was
+  // created.
   if (!(await settledBefore(creating, () => cancelRequest(order) !== undefined))) scope.cancel();
   try {
     const { sessionId, url, livemode } = await creating;
@@ -51,12 +51,12 @@ async function createCheckoutSession({ orderId, lines, activities }: Order, requ
   );
 }
 
-async function cancel(order: Order, { reason, operator }: Omit<CancelRequest, 'by'>): Promise<void> {
+async function cancel(order: Order, { reason, operator }: CancelRequest): Promise<void> {
   await order.giveBackStock();
   await order.timeline.transition('CANCELLED', reason, {}, writtenBy(operator));
 }
 
-/** A wish to cancel that waits in the inbox. */
+/** Returns the request to cancel that waits in the inbox. */
 function cancelRequest({ inbox }: Order): CancelRequest | undefined {
   return inbox.find((message) => message.kind === 'cancel')?.request;
 }

@@ -9,9 +9,9 @@ import { type PaymentRequest, requestPayment } from './request-payment.ts';
 
 /**
  * Takes an order from the status that it is in to its end, step by step, and returns the status in which it ended. The
- * status alone says what the next step is, so an order that was taken up again goes on as one that was never lost.
+ * status alone says what the next step is, so a recovered order goes on like any other.
  *
- * @param request what Stripe is told of the order, if it was not taken up again
+ * @param request what Stripe gets of the order; undefined for a recovered order
  */
 export async function runOrder(order: Order, request?: PaymentRequest): Promise<OrderStatus> {
   /** Each step brings the order into another status. */
@@ -25,8 +25,8 @@ export async function runOrder(order: Order, request?: PaymentRequest): Promise<
       await steps[status]();
     } catch (error) {
       if (!(error instanceof TemporalFailure)) throw error;
-      // A workflow does not fail: its task does, and goes on once the cause is fixed. What the order may have and what it
-      // is owed is not known here, so nothing is given up.
+      // The workflow does not fail: its task does, and goes on once the cause is fixed. What the order holds and what
+      // it is owed is not known here, so nothing is undone.
       throw new Error(`Order ${order.orderId} is ${status} and a step failed for good`, { cause: error });
     }
     if (order.status === status) throw new Error(`Order ${order.orderId} is still ${status} after its step`);
@@ -35,7 +35,7 @@ export async function runOrder(order: Order, request?: PaymentRequest): Promise<
   return statusOf(order);
 }
 
-/** Handles what came in while the order ended; a signal that comes later still makes the server ask once more. */
+/** Handles what came in while the order ended; for a signal that comes later still, the server retries the task. */
 async function drain(order: Order): Promise<void> {
   do {
     for (let message = order.inbox.poll(); message !== undefined; message = order.inbox.poll()) {

@@ -22,12 +22,12 @@ type Write = (orders: Pick<Activities['orders'], 'recordOrder' | 'recordTimeline
 
 /**
  * The order's status and everything that shows it: the row with its timeline, the search attribute, and the sentence in
- * Temporal's Web UI. While the order's workflow runs, it is the only one that writes them.
+ * Temporal's Web UI. While the order's workflow runs, nothing else writes them.
  */
 export class Timeline {
   readonly #orderId: string;
   readonly #activities: Activities;
-  /** What the entries come from that are known to be written. */
+  /** The sources of the entries that are known to be written. */
   readonly #sources = new Set<string>();
   #status: OrderStatus | undefined;
   #paidAt: number | undefined;
@@ -37,7 +37,7 @@ export class Timeline {
     this.#activities = activities;
   }
 
-  /** Goes on from an order that was read. */
+  /** Restores the timeline of an order that was read from its row. */
   restore({ status, sources }: Pick<StoredOrder, 'status' | 'sources'>): void {
     this.#status = status;
     for (const source of sources) this.#sources.add(source);
@@ -63,7 +63,7 @@ export class Timeline {
     this.#show(event, order.detail);
   }
 
-  /** Moves the order to another status and writes it down. */
+  /** Moves the order to another status, and writes it. */
   async transition(
     to: OrderStatus,
     detail: string,
@@ -86,7 +86,7 @@ export class Timeline {
       changes,
     };
     await this.#write((orders) => orders.recordTimelineEntry.executeWithOptions({ summary: event }, [entry]));
-    // Only now, so that whoever waits for the status finds it in the row too.
+    // Only now, so that the row already has the status that others wait for.
     this.#status = to;
     this.#show(event, detail);
     upsertSearchAttributes([{ key: orderStatusKey, value: to }]);
@@ -95,9 +95,9 @@ export class Timeline {
   }
 
   /**
-   * Writes down what happened without a change of status, unless it is written. Not from within the workflow task: what a
-   * message brings is to be durable before it is written. A task that is done again after a crash may hold more, and
-   * decide in another order.
+   * Writes an entry that changes no status, unless it is already written. Not from within the workflow task: a message
+   * must be durable before anything is written because of it. A task that is repeated after a crash may hold more
+   * messages, and decide in another order.
    */
   async note(note: Note, more: { readonly data?: TimelineData; readonly changes?: OrderChanges } = {}): Promise<void> {
     if (this.#status === undefined) throw new Error(`Order ${this.#orderId} does not exist yet, so it has no timeline`);
@@ -110,7 +110,7 @@ export class Timeline {
     this.#show(event, detail);
   }
 
-  /** Shows that the request was refused: there is no order and no row. */
+  /** Shows in Temporal that the request was refused; there is no row. */
   refuse(reason: string, detail: string): void {
     setCurrentDetails(detail);
     upsertSearchAttributes([{ key: orderStatusKey, value: 'REFUSED' }]);
@@ -123,17 +123,19 @@ export class Timeline {
   }
 
   /**
-   * Writes from within the workflow task, and if that fails, from an activity of its own that waits for PostgreSQL as long
-   * as it takes. Both may happen; one source writes one entry, so twice is once.
+   * Writes from within the workflow task; if that fails, from an activity of its own that waits for PostgreSQL as long
+   * as it takes. Both may happen, which is safe because one source writes one entry.
    */
   async #write(write: Write): Promise<void> {
     try {
       await write(this.#activities.localOrders);
     } catch (error) {
-      // A local activity's failure comes as it is: not an ActivityFailure, but what it failed with, or a time-out.
+      // A local activity's failure is not wrapped in an ActivityFailure: it is the failure itself, or a time-out.
       if (!(error instanceof TemporalFailure) || isCancellation(error)) throw error;
       if (failedWith(error, TIMELINE_CONFLICT)) throw conflict(error);
-      log.warn('The row could not be written at once; an activity goes on trying', { status: this.#status });
+      log.warn('The row could not be written within the workflow task; an activity keeps trying', {
+        status: this.#status,
+      });
       await this.#writeRemotely(write);
     }
   }
@@ -148,8 +150,8 @@ export class Timeline {
 }
 
 /**
- * The row says otherwise than this workflow: a bug, or somebody at the database. It fails the workflow task until it is
- * fixed. It is no reason to undo anything, since which of the two is right is not known here.
+ * The row disagrees with this workflow: a bug, or a change made by hand. It fails the workflow task until it is fixed.
+ * Nothing is undone, since which of the two is right is not known here.
  */
 function conflict(cause: TemporalFailure): Error {
   return new Error(cause.cause?.message ?? cause.message, { cause });

@@ -5,7 +5,10 @@ import type { PaymentActivities } from '../../activities/payment.ts';
 import type { StockActivities } from '../../activities/stock.ts';
 import { taskQueuesOfOrdersQueue } from '../../contracts/messages.ts';
 
-/** Short enough that recovery follows the fix within seconds: with default policies it took 64 s after an outage of 63 s. */
+/**
+ * Short enough that recovery follows the fix within seconds: with default policies it took 64 s after an outage of 63
+ * s.
+ */
 const RETRY = { initialInterval: '200ms', backoffCoefficient: 2, maximumInterval: '10s' } as const;
 
 /** Longer than the 8 s after which PostgreSQL gives up on a statement. */
@@ -31,25 +34,28 @@ export function connectActivities() {
   } as const;
   return {
     stock: proxyActivities<StockActivities>(stock),
-    /** Holds stock for an order that nobody can ask for again, while its customer may still wait. */
+    /** Holds stock for an order without an idempotency key, for as long as its client may still wait. */
     stockFor: (forMs: number) =>
       proxyActivities<Pick<StockActivities, 'holdStock'>>({ ...stock, scheduleToCloseTimeout: Math.max(forMs, 1) }),
-    /** Waits for Stripe as long as it takes. */
+    /** Retries until Stripe answers. */
     payment: proxyActivities<PaymentActivities>(payment),
-    /** Gives up after 12 h; when it is cancelled it still says whether the session was made. */
+    /** Gives up after 12 h; if it is cancelled, it still reports whether the session was created. */
     paymentRequest: proxyActivities<Pick<PaymentActivities, 'createCheckoutSession'>>({
       ...payment,
       summary: 'Create the payment link',
       scheduleToCloseTimeout: CREATE_PAYMENT_FOR_MS,
       cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
     }),
-    /** Asks for a session when nothing depends on the answer; gives up soon. */
+    /** Reads a session when nothing depends on the answer; gives up after a minute. */
     paymentCheck: proxyActivities<Pick<PaymentActivities, 'readCheckoutSession'>>({
       ...payment,
       summary: 'Ask Stripe whether it is paid',
       scheduleToCloseTimeout: '1m',
     }),
-    /** Ships the order: asks every few seconds for so long. When it is cancelled it still says whether the order left. */
+    /**
+     * Ships the order: tries every few seconds for `forMs`. If it is cancelled, it still reports whether the order
+     * left.
+     */
     fulfillmentFor: (forMs: number) =>
       proxyActivities<Pick<FulfillmentActivities, 'fulfillOrder'>>({
         ...fulfillment,
@@ -67,7 +73,7 @@ export function connectActivities() {
       scheduleToCloseTimeout: '5s',
       retry: { ...RETRY, maximumInterval: '1s', maximumAttempts: 3 },
     }),
-    /** The same functions, for when PostgreSQL is away for longer than a workflow task may take. */
+    /** The same functions, for when PostgreSQL is down for longer than a workflow task may take. */
     orders: proxyActivities<OrderActivities>({
       taskQueue: queues.orders,
       startToCloseTimeout: DATABASE_TIMEOUT,

@@ -11,25 +11,30 @@ type Kept = NonNullable<OrderChanges['kept']>;
 
 const FIRST_PAUSE_MS = 1_000;
 
-/** A history of this many events is continued in a new run: Temporal ends a workflow at 51,200, and replays grow slow. */
+/**
+ * A history of this many events is continued in a new run: Temporal ends a workflow at 51,200, and replays grow slow.
+ */
 const LONG_HISTORY_EVENTS = 500;
 
-/** Whether the workflow should go on as a new run as soon as nothing is under way. */
+/** Whether the workflow should continue as a new run as soon as nothing is under way. */
 export function hasLongHistory(): boolean {
   const { historyLength, continueAsNewSuggested } = workflowInfo();
   return continueAsNewSuggested || historyLength >= LONG_HISTORY_EVENTS;
 }
 
-/** Returns the pause after so many attempts, in ms: one second, then twice as long each time, up to the longest. */
+/**
+ * Returns the pause after an attempt, in ms: one second after the first, then twice as long each time, up to the
+ * longest.
+ */
 export function pauseAfter(attempts: number, longestMs: number): number {
   return Math.min(FIRST_PAUSE_MS * 2 ** Math.min(attempts - 1, 30), longestMs);
 }
 
 /**
- * Calls Stripe under a new idempotency key each time that Stripe keeps a failure under the last one. Safe, because what
- * was made under the old key was never shown to anybody.
+ * Calls Stripe with a new idempotency key each time Stripe has stored a failure under the last one. Safe, because
+ * nobody has seen what was created under the old key.
  *
- * @param giveUpAfterMs the last failure is thrown once so long has passed
+ * @param giveUpAfterMs after this long, the last failure is thrown
  */
 export async function retryUnderNewKeys<T>(
   call: (generation: number, elapsedMs: number) => Promise<T>,
@@ -41,7 +46,7 @@ export async function retryUnderNewKeys<T>(
       return await call(generation, Date.now() - startMs);
     } catch (error) {
       if (!failedWith(error, STRIPE_KEPT_FAILURE) || Date.now() - startMs > giveUpAfterMs) throw error;
-      log.warn('Stripe keeps a failure under this idempotency key; another one is used', { generation });
+      log.warn('Stripe has stored a failure under this idempotency key; another one is used', { generation });
     }
     await sleep(pauseAfter(generation, 300_000), { summary: 'Before the next key' });
   }
@@ -52,24 +57,24 @@ type RefundOptions = {
   readonly paymentIntentId: string;
   /** The longest pause between two attempts, in ms. */
   readonly longestPauseMs: number;
-  /** Attempts that runs before this one made. */
+  /** How many attempts earlier runs have made. */
   readonly attempts?: number | undefined;
-  /** Waits for so many ms, or less if something comes in that may change Stripe's answer. */
+  /** Waits `forMs`, or less if something comes in that may change Stripe's answer. */
   readonly pause: (forMs: number) => Promise<unknown>;
   /**
-   * Told before each pause how often Stripe was asked by now; may continue the workflow as new, once it is long.
+   * Called before each pause with the number of attempts so far; may continue the workflow as new, once it is long.
    *
-   * @returns whether to ask again `now`, since something has come in meanwhile, or `later`
+   * @returns `now` to ask again at once, since something has come in meanwhile, or `later` to pause first
    */
   readonly onRefused: (attempts: number, why: 'refused' | 'disputed') => Promise<'now' | 'later'>;
 };
 
 /**
- * Refunds all that is left of a payment, however long Stripe takes to accept it: a balance that is too low, or a dispute
- * that the bank has not decided, may take weeks. Pauses grow to hours.
+ * Refunds all that is left of a payment, however long Stripe takes to accept it: a balance that is too low, or a
+ * dispute that the bank has not decided, may take weeks. Pauses grow to hours.
  *
- * @returns how the money went back; it may have gone back before, or with a lost dispute
- * @throws every failure but `PaymentDisputed`, `RefundRefused` and `StripeKeptFailure`, which are tried again
+ * @returns how the money went back; it may already have gone back, or have gone with a lost dispute
+ * @throws every failure but `PaymentDisputed`, `RefundRefused` and `StripeKeptFailure`, which are retried
  */
 export async function refundUntilAccepted(
   { payment }: Pick<Activities, 'payment'>,
@@ -89,9 +94,9 @@ export async function refundUntilAccepted(
       const problem = disputed
         ? 'the payment is disputed, so it can only be refunded once the bank has decided'
         : refused
-          ? 'Stripe refuses to refund the payment; it is asked again until it accepts'
-          : 'Stripe keeps a failure of its own under this idempotency key; it is asked again under another one';
-      // Once: that it lasts is told by the order's timeline.
+          ? 'Stripe refuses to refund the payment; the refund is retried until Stripe accepts it'
+          : 'Stripe has stored a failure under this idempotency key; the refund is retried under another one';
+      // Once: the order's timeline shows that it lasts.
       if (!isTold && (disputed || refused)) alarm(problem, { orderId, paymentIntentId, error });
       else log.warn(problem, { orderId, paymentIntentId, attempt });
       isTold ||= disputed || refused;
@@ -101,7 +106,7 @@ export async function refundUntilAccepted(
   }
 }
 
-/** What the row says the shop has of a payment once all of it has gone back. */
+/** What the shop has kept of a payment, once all of it has gone back. */
 export function nothingKept(): Kept {
   return { amountMinor: 0, asOfMs: Date.now() };
 }
