@@ -3,7 +3,7 @@ import type { Database } from '../database/database.ts';
 import { callOffShipment, insertShipment } from '../database/shipments.ts';
 import type { FulfillmentService } from './fulfillment.ts';
 
-/** A warehouse for shops that have no system of their own: it ships everything at once and writes it down. */
+/** A warehouse for shops that have no system of their own: it ships everything at once and records it. */
 export function createBuiltInWarehouse({ database }: { readonly database: Database }): FulfillmentService {
   return {
     async ship({ orderId }) {

@@ -4,10 +4,13 @@ import { ApplicationFailure } from '@temporalio/common';
 import { STRIPE_MISCONFIGURED, TIMELINE_CONFLICT } from '../contracts/failures.ts';
 import { toActivityFailure } from './failures.ts';
 
-/** Failures that only a person can mend; they are said at once, not when the retries end. */
+/** Failures that only a person can fix; they raise the alarm at once, not when the retries end. */
 const ALARMS: ReadonlySet<string> = new Set([STRIPE_MISCONFIGURED, TIMELINE_CONFLICT]);
 
-/** Turns the errors of all activities into failures that workflows know, and raises the alarm for those that need it. */
+/**
+ * Turns the errors of all activities into failures that workflows recognize, and raises the alarm for those that need
+ * it.
+ */
 export class FailureInterceptor implements ActivityInboundCallsInterceptor {
   async execute(input: ActivityExecuteInput, next: Next<ActivityInboundCallsInterceptor, 'execute'>): Promise<unknown> {
     try {

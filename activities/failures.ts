@@ -17,15 +17,15 @@ export class PaymentDisputedError extends Error {
   override readonly name = 'PaymentDisputedError';
 }
 
-/** With settings that an operator has to fix first, Stripe is asked again after this, then after twice as long, and so on. */
+/** The first retry with settings that an operator has to fix; each pause is twice the last one. */
 const MISCONFIGURED_RETRY_MS = 30_000;
 const MISCONFIGURED_RETRY_MAX_MS = 600_000;
 
 /**
- * Says for each error of an activity whether trying again can help, and under which type the workflow knows it. Errors
- * that are not named here are tried again: a database or Stripe that is away comes back.
+ * Decides for each error of an activity whether a retry can help, and by which type the workflow recognizes it. Errors
+ * that are not named here are retried: a database or Stripe that is down comes back.
  *
- * @param attempt how often it was tried, from 1
+ * @param attempt the number of the attempt, from 1
  * @returns the failure for Temporal, or the error itself if it is to be retried as it is
  */
 export function toActivityFailure(error: unknown, attempt = 1): unknown {
@@ -40,13 +40,13 @@ export function toActivityFailure(error: unknown, attempt = 1): unknown {
   }
   if (!(error instanceof Stripe.errors.StripeError) || passesByItself(error)) return error;
   if (isServerError(error)) return failure(STRIPE_KEPT_FAILURE, error, { nonRetryable: true });
-  // A refusal in the middle of an order is the operator's to fix: a final failure would stay in the order's history, and
-  // stop it even after the fix.
+  // A refusal in the middle of an order is for the operator to fix: a final failure would stay in the order's history,
+  // and stop it even after the fix.
   const nextRetryDelay = Math.min(MISCONFIGURED_RETRY_MS * 2 ** (attempt - 1), MISCONFIGURED_RETRY_MAX_MS);
   return failure(STRIPE_MISCONFIGURED, error, { nonRetryable: false, nextRetryDelay });
 }
 
-/** Says for an error of making a payment whether the order must do without one: only a fault of the order itself. */
+/** Decides for an error of creating a payment whether the order gets none: only if the order itself is at fault. */
 export function toCreateFailure(error: unknown): unknown {
   const isOrdersFault =
     error instanceof Stripe.errors.StripeInvalidRequestError &&
@@ -60,7 +60,7 @@ export function toCreateFailure(error: unknown): unknown {
 }
 
 /**
- * Says for an error of a refund how it goes on: the workflow asks again after a pause, under another key, however long it
+ * Decides how a refund goes on after an error: the workflow retries after a pause, under another key, however long it
  * takes. The customer's money is not ours to give up on.
  */
 export function toRefundFailure(error: unknown): unknown {
@@ -68,13 +68,13 @@ export function toRefundFailure(error: unknown): unknown {
   return failure(REFUND_REFUSED, error, { nonRetryable: true });
 }
 
-/** Whether the same request may well be answered in a moment. */
+/** Whether the same request may well succeed in a moment. */
 function passesByItself(error: Stripe.errors.StripeError): boolean {
   return (
     error instanceof Stripe.errors.StripeConnectionError ||
     error instanceof Stripe.errors.StripeRateLimitError ||
     (isServerError(error) && !isReplayed(error)) ||
-    // Another attempt with the same key is still at work at Stripe.
+    // Stripe is still working on another attempt with the same key.
     error.code === 'idempotency_key_in_use' ||
     error.statusCode === 409 ||
     error.statusCode === undefined
@@ -85,7 +85,7 @@ function isServerError({ statusCode = 0 }: Stripe.errors.StripeError): boolean {
   return statusCode >= 500;
 }
 
-/** Whether Stripe gave an answer that it keeps under the idempotency key, instead of trying. */
+/** Whether this is an answer that Stripe has stored under the idempotency key, so that a retry would get it again. */
 function isReplayed(error: Stripe.errors.StripeError): boolean {
   return error.headers?.['idempotent-replayed'] === 'true';
 }

@@ -5,13 +5,13 @@ import type { OrderLine } from '../domain/order-lines.ts';
 export type Shipment = { readonly orderId: string; readonly lines: readonly OrderLine[] };
 
 /**
- * Whoever ships the orders: the built-in warehouse, or the shop's own system. Both calls are asked again until they
- * answer, and an order that was called off is never shipped, not even by a request that was on its way before.
+ * What ships the orders: the built-in warehouse, or the shop's own system. Both calls are retried until they answer,
+ * and an order that was called off is never shipped, not even by a request that was sent earlier.
  */
 export type FulfillmentService = {
-  /** Ships the order once, however often it is asked. @throws where it is to be asked again */
+  /** Ships the order. Idempotent. @throws if the call is to be retried */
   readonly ship: (shipment: Shipment) => Promise<FulfillmentResult>;
-  /** Calls the shipment off, or says that it has left already. @throws where it is to be asked again */
+  /** Calls the shipment off, or reports that it has already left. @throws if the call is to be retried */
   readonly callOff: (orderId: string) => Promise<CallOffResult>;
 };
 

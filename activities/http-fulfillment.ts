@@ -3,11 +3,13 @@ import { z } from 'zod';
 import type { CallOffResult, FulfillmentResult } from '../contracts/messages.ts';
 import type { FulfillmentService, Shipment } from './fulfillment.ts';
 
-/** A receiver that takes longer is asked again, with the same idempotency key. */
+/** After this the request is retried, with the same idempotency key. */
 const REQUEST_TIMEOUT_MS = 10_000;
-/** Only these say that the order cannot be shipped; a wrong address or token is the operator's to mend. */
+/** Only these mean that the order cannot be shipped; a wrong address or secret is for the operator to fix. */
 const IMPOSSIBLE: ReadonlySet<number> = new Set([409, 410, 422]);
-/** The receiver knows that the order will not leave. A 404 may come from a wrong address, and says nothing of the goods. */
+/**
+ * Only these confirm that the order will not leave. A 404 may come from a wrong address, and says nothing of the goods.
+ */
 const WILL_NOT_LEAVE = 410;
 const MAX_REASON_LENGTH = 200;
 
@@ -24,7 +26,7 @@ type Options = {
 /**
  * The shop's own fulfillment, over HTTP; docs/fulfillment.md is its protocol.
  *
- * @throws each call throws where the receiver did not answer clearly, and is asked again
+ * @throws each call throws if the receiver gave no clear answer, and is retried
  */
 export function createHttpFulfillment({ url, secret }: Options): FulfillmentService {
   async function send(method: 'POST' | 'DELETE', address: string, orderId: string, body: string): Promise<Response> {
@@ -86,5 +88,5 @@ async function reasonOf(response: Response): Promise<string> {
 }
 
 function unclear(what: string, orderId: string, response: Response): Error {
-  return new Error(`The fulfillment service answered ${response.status} when it was to ${what} order ${orderId}`);
+  return new Error(`The fulfillment service answered ${response.status} when asked to ${what} order ${orderId}`);
 }

@@ -7,7 +7,7 @@ import { annotateSpan } from '../platform/spans.ts';
 
 export type OrderActivities = ReturnType<typeof createOrderActivities>;
 
-/** What a workflow needs to know of an order that it did not make itself. */
+/** What a workflow needs to know of an order that it did not create itself. */
 export type StoredOrder = Pick<
   orders.OrderRecord,
   | 'orderId'
@@ -21,9 +21,9 @@ export type StoredOrder = Pick<
   | 'keptAmountMinor'
 > & {
   readonly lines: readonly OrderLine[];
-  /** What the entries of its timeline come from. */
+  /** The sources of its timeline's entries. */
   readonly sources: readonly string[];
-  /** The refund that was decided on while the order was in the status that it is in now. */
+  /** The refund that was decided on in the order's current status. */
   readonly requestedRefund: RefundRequest | null;
 };
 
@@ -35,7 +35,7 @@ export function createOrderActivities({ database }: { readonly database: Databas
       await orders.insertOrder(database, order);
     },
 
-    /** Writes an entry of the order's timeline, and what it changes on the row; written again, it is a no-op. */
+    /** Writes an entry of the order's timeline, and what it changes on the row. Idempotent. */
     async recordTimelineEntry(entry: TimelineEntry): Promise<void> {
       const { orderId, event, transition } = entry;
       annotateSpan({ 'order.id': orderId, 'order.event': event, ...(transition && { 'order.status': transition.to }) });

@@ -17,7 +17,7 @@ export type CreateCheckoutSessionInput = {
   readonly successUrl: string;
   readonly cancelUrl: string;
   readonly traceparent: string;
-  /** Raised when Stripe keeps a failure under the key; the idempotency key carries it. */
+  /** Part of the idempotency key; incremented if Stripe has stored a failure under the key. */
   readonly generation: number;
 };
 
@@ -34,12 +34,12 @@ export type RefundPaymentInput = {
 };
 
 /**
- * The activities of the task queue `payment`. What creates something at Stripe carries an idempotency key of the order, the
- * step and a generation, never the attempt, so that an attempt whose answer was lost is found again. Closing a session needs
- * none: a second close reads how it ended.
+ * The activities of the task queue `payment`. Those that create something at Stripe send an idempotency key made of the
+ * order, the step and a generation, never the attempt, so that a retry finds what an attempt with a lost answer has
+ * created. Closing a session needs none: a second close reads how it ended.
  */
 export function createPaymentActivities({ stripe }: { readonly stripe: Stripe }) {
-  /** Reads a Checkout Session, and with it what has become of the money if it is paid. */
+  /** Reads a Checkout Session and, if it is paid, what has become of the money. */
   async function readCheckoutSession(sessionId: string): Promise<CheckoutSession> {
     const read = await stripe.checkout.sessions.retrieve(sessionId, { expand: ['payment_intent'] });
     const session = toCheckoutSession(answered(read, `Checkout Session ${sessionId}`));
@@ -49,7 +49,7 @@ export function createPaymentActivities({ stripe }: { readonly stripe: Stripe })
 
   return {
     /**
-     * Makes the Checkout Session that the customer pays on; all that Stripe sees is fixed by the workflow's input.
+     * Creates the Checkout Session that the customer pays on; everything Stripe sees is fixed by the workflow's input.
      *
      * @throws `StripeRefused` if the order itself is at fault, `StripeKeptFailure` if another idempotency key is needed
      */
@@ -85,19 +85,19 @@ export function createPaymentActivities({ stripe }: { readonly stripe: Stripe })
       };
     },
 
-    /** Reads a Checkout Session: Stripe's word on whether it was paid. */
+    /** Reads a Checkout Session, to see whether it was paid. */
     readCheckoutSession,
 
     /**
-     * Expires a Checkout Session and returns what became of it: expired, or paid meanwhile. It never returns an open one;
-     * while Stripe cannot say, it throws and is tried again.
+     * Expires a Checkout Session and returns what became of it: expired, or paid meanwhile. It never returns an open
+     * one: until Stripe can say, it throws and is retried.
      */
     async closeCheckoutSession(sessionId: string): Promise<CheckoutSession> {
       try {
         const session = await stripe.checkout.sessions.expire(sessionId);
         return toCheckoutSession(answered(session, `Checkout Session ${sessionId}`));
       } catch (error) {
-        // Whatever the reason, reading the session settles it: paid, expired before, or still open.
+        // Whatever the reason, reading the session settles it: paid, already expired, or still open.
         const session = await readCheckoutSession(sessionId);
         if (session.status === 'open') throw stillOpen(error, sessionId);
         log.info('The Checkout Session had ended before it was closed', { sessionId, status: session.status });
@@ -111,19 +111,20 @@ export function createPaymentActivities({ stripe }: { readonly stripe: Stripe })
     },
 
     /**
-     * Refunds all that is left of a payment, and says how the money went back: it may have been refunded before, or lost
-     * in a dispute. Only Stripe's word ends a refund: a refusal, such as too low a balance, is the operator's to fix.
+     * Refunds all that is left of a payment, and says how the money went back: it may already have been refunded, or
+     * lost in a dispute. Only Stripe's answer ends a refund: a refusal, such as too low a balance, is for the operator
+     * to fix.
      *
-     * @throws `PaymentDisputed` while the bank has not decided; `RefundRefused` if Stripe refuses;
-     *   `StripeKeptFailure` if another idempotency key is needed
+     * @throws `PaymentDisputed` while the bank has not decided; `RefundRefused` if Stripe refuses; `StripeKeptFailure`
+     *   if another idempotency key is needed
      */
     async refundPayment({ orderId, paymentIntentId, generation }: RefundPaymentInput): Promise<RefundPaymentResult> {
       try {
-        // First, since Stripe would keep its refusal of a disputed payment under the idempotency key.
+        // Checked first, since Stripe would store its refusal of a disputed payment under the idempotency key.
         const charge = await readCharge(stripe, paymentIntentId);
         const wayBack = wayBackOf(charge);
         if (wayBack !== undefined) {
-          log.info('The money had gone back before', { paymentIntentId, wayBack });
+          log.info('The money had already gone back', { paymentIntentId, wayBack });
           return { wayBack };
         }
         if (isRefundBlocked(charge)) {
@@ -138,7 +139,7 @@ export function createPaymentActivities({ stripe }: { readonly stripe: Stripe })
         answered(refund, `a refund of ${paymentIntentId}`);
       } catch (error) {
         if (!isAlreadyRefunded(error)) throw toRefundFailure(error);
-        log.info('The payment had been refunded before', { paymentIntentId });
+        log.info('The payment had already been refunded', { paymentIntentId });
       }
       return { wayBack: 'refunded' };
     },
@@ -147,7 +148,7 @@ export function createPaymentActivities({ stripe }: { readonly stripe: Stripe })
 
 /**
  * Stripe refuses to close an open session while a payment on it is being confirmed; that passes, so unlike other
- * refusals it is asked again.
+ * refusals it is retried.
  */
 function stillOpen(error: unknown, sessionId: string): unknown {
   if (!(error instanceof Stripe.errors.StripeInvalidRequestError)) return error;

@@ -6,9 +6,9 @@ const PAGE = 100;
 
 /**
  * Reads what became of a payment's money: refunds, disputes, review and fraud warnings, whoever caused them. Up to four
- * requests, so not for orders that go their usual way.
+ * requests, so it is not called on an order's usual path.
  *
- * @throws an error if the payment took no money, or Stripe's answer does not say so yet: then it is asked again
+ * @throws if the payment took no money, or Stripe's answer does not show it yet: then it is retried
  */
 export async function readCharge(stripe: Stripe, paymentIntentId: string): Promise<Charge> {
   const readAtMs = Date.now();
@@ -30,7 +30,7 @@ export async function readCharge(stripe: Stripe, paymentIntentId: string): Promi
     amountMinor: charge.amount_captured,
     currency: charge.currency.toUpperCase(),
     refundedMinor: charge.amount_refunded,
-    // Stripe lists the newest first; a timeline reads the other way.
+    // Stripe lists the newest first; a timeline has the oldest first.
     refunds: refunds.toReversed().map((refund) => ({
       refundId: refund.id,
       amountMinor: refund.amount,
@@ -54,8 +54,7 @@ export async function readCharge(stripe: Stripe, paymentIntentId: string): Promi
 }
 
 /**
- * The SDK takes a failure whose body has no `error` for a success, as a proxy on the way may send one: then there is no
- * object in it.
+ * The SDK takes a failure whose body has no `error`, such as one from a proxy, for a success: then it holds no object.
  */
 export function answered<T extends { readonly id: string }>(object: T, what: string): T {
   if (typeof object.id !== 'string') throw new Error(`Stripe's answer holds no ${what}`);
@@ -68,7 +67,7 @@ async function all<T>(list: AsyncIterable<T>): Promise<T[]> {
   return items;
 }
 
-/** A restricted key may lack the right to read Radar's warnings. The shop then learns of none. */
+/** A restricted key may lack the permission to read Radar's warnings. The shop then learns of none. */
 async function ifAllowed<T>(items: Promise<T[]>): Promise<T[]> {
   try {
     return await items;

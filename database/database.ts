@@ -10,18 +10,18 @@ export type Queryable = Pick<ClientBase, 'query'>;
 
 type DatabaseOptions = {
   readonly url: string;
-  /** Connections at most. */
+  /** The maximum number of connections. */
   readonly poolSize: number;
   /** Shows in pg_stat_activity. */
   readonly name: string;
-  /** Told of connections that break while idle; the pool replaces them by itself. */
+  /** Logs connections that break while idle; the pool replaces them by itself. */
   readonly logger?: Pick<Logger, 'warn'>;
 };
 
-/** A connection or statement that takes longer than this is as good as lost; activities retry it. */
+/** A connection or statement that takes longer than this counts as lost; activities retry it. */
 const CONNECT_TIMEOUT_MS = 5_000;
 const STATEMENT_TIMEOUT_MS = 8_000;
-/** A worker that is lost in the middle of a transaction does not keep the items locked for everybody else. */
+/** So that a worker that is lost in the middle of a transaction does not keep items locked for everybody else. */
 const IDLE_IN_TRANSACTION_TIMEOUT_MS = 10_000;
 
 // bigint columns hold minor units, times in ms and counters, which all stay below 2^53.
@@ -34,7 +34,7 @@ export function createDatabase({ url, poolSize, name, logger }: DatabaseOptions)
     max: poolSize,
     application_name: name,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    // The server gives up first; the client's own limit is for a server that cannot answer any more.
+    // The server gives up first; the client's own limit is for a server that no longer answers.
     statement_timeout: STATEMENT_TIMEOUT_MS,
     idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
     query_timeout: STATEMENT_TIMEOUT_MS + 2_000,
@@ -48,14 +48,14 @@ export function createDatabase({ url, poolSize, name, logger }: DatabaseOptions)
 }
 
 /**
- * Runs statements in one transaction on one connection; rolls back where `run` throws. A connection that cannot even
- * roll back is thrown away, since its state is not known; PostgreSQL then rolls back by itself.
+ * Runs statements in one transaction on one connection; rolls back if `run` throws. A connection that cannot even
+ * roll back is discarded, since its state is unknown; PostgreSQL then rolls back by itself.
  */
 export async function inTransaction<T>(database: Database, run: (connection: Queryable) => Promise<T>): Promise<T> {
   const connection = await database.connect();
   let broken = false;
-  // The pool listens to idle connections alone, and an error that nobody listens to ends the process. What is under way
-  // on a connection that breaks fails by itself.
+  // The pool listens to idle connections alone, and an error that nobody listens to ends the process. Statements
+  // that are running on a connection that breaks fail by themselves.
   const onError = () => {
     broken = true;
   };
@@ -76,12 +76,12 @@ export async function inTransaction<T>(database: Database, run: (connection: Que
   }
 }
 
-/** Whether a statement failed because a row that it inserts is there already, by this constraint. */
+/** Whether a statement failed because a row that it inserts already exists, by this constraint. */
 export function isDuplicate(error: unknown, constraint: string): boolean {
   return error instanceof DatabaseError && error.code === '23505' && error.constraint === constraint;
 }
 
-/** Answers, or throws: for readiness. */
+/** Throws if the database can't be used: the readiness check. */
 export async function checkDatabase(database: Database): Promise<void> {
   await database.query('SELECT 1 FROM orders LIMIT 1');
 }

@@ -23,15 +23,15 @@ type Place = { readonly after: number; readonly limit: number };
  * Lists entries of all timelines: each once, in one order that never changes, numbered without gaps. An order's own
  * entries come in the order of its timeline.
  *
- * Entries get their numbers here, and not where they are written. A number that is given within the writer's transaction
- * either has all writers wait for each other until they have committed, or becomes visible after a higher one, which
- * readers have passed by then. So the readers number what is committed, one at a time, and writers notice nothing.
+ * Entries get their numbers here, not when they are written. A number assigned within the writer's transaction would
+ * either make all writers wait for each other until they have committed, or become visible after a higher number that
+ * readers have already passed. So readers number what is committed, one reader at a time, and writers are not affected.
  *
- * @param place the events after this number, 0 for the first, and how many at most
+ * @param place lists the events after the number `after`, 0 for the first, and at most `limit`
  */
 export async function listEvents(database: Database, place: Place): Promise<FeedEvent[]> {
   const known = await readEvents(database, place);
-  // Who is far behind reads what is numbered; only at the end of that may there be more.
+  // A reader that is far behind gets what is numbered; only at the end of that may there be more.
   if (known.length === place.limit || !(await hasNewEntries(database))) return known;
   await numberNewEntries(database);
   return readEvents(database, place);
@@ -60,14 +60,14 @@ async function hasNewEntries(database: Database): Promise<boolean> {
   return found.rows[0]?.exists === true;
 }
 
-/** Any number, the same for all readers, and used for nothing else. */
+/** An arbitrary number, the same for all readers, and used for nothing else. */
 export const NUMBERING_LOCK = 7_301_010;
-/** A reader that comes after a long time does not wait for all of it. */
+/** So that a reader that comes after a long time does not wait until all of it is numbered. */
 const MAX_NUMBERED = 5_000;
 
 async function numberNewEntries(database: Database): Promise<void> {
   await inTransaction(database, async (connection) => {
-    // A statement of its own: the next one begins after the lock is there, and sees what other readers have numbered.
+    // A statement of its own: the next one starts once the lock is held, and sees what other readers have numbered.
     await connection.query({
       name: 'events.lock-numbering',
       text: 'SELECT pg_advisory_xact_lock($1)',
@@ -75,8 +75,8 @@ async function numberNewEntries(database: Database): Promise<void> {
     });
     await connection.query({
       name: 'events.number',
-      // An order's entries are committed one after the other, so those that are seen have no gap. Their times are those of
-      // clocks that may be set back; the order of a timeline holds even so.
+      // An order's entries are committed one after the other, so those that are visible have no gap. Their times come
+      // from clocks that may be set back, so the order is that of the timeline.
       text: `
         WITH last AS (
           SELECT COALESCE(max(event_id), 0) AS event_id FROM order_timeline

@@ -3,18 +3,18 @@ import { must } from '../domain/must.ts';
 import { type Database, inTransaction, type Queryable } from './database.ts';
 import { findItem, type ItemRecord, lockItem } from './items.ts';
 
-/** Pieces that an item can have in all: less than half of what an integer column holds. */
+/** The most pieces that an item can have: less than half of what an integer column can store. */
 export const MAX_STOCK = 1_000_000_000;
 
-/** Who changes an item, and why; every change is a row with both. */
+/** Who changes an item, and why; both are recorded with every change. */
 export type Author = { readonly by: string; readonly reason?: string | undefined };
 
 export type NewItem = Pick<ItemRecord, 'itemId' | 'name' | 'unitAmountMinor' | 'currency' | 'onSale' | 'available'>;
 
 /**
- * Adds an item; what is available of it is its initial stock.
+ * Adds an item; `available` becomes its initial stock.
  *
- * @returns undefined if there is such an item, which is not changed then
+ * @returns undefined if the item already exists; it is not changed then
  */
 export async function insertItem(database: Database, item: NewItem, author: Author): Promise<ItemRecord | undefined> {
   return inTransaction(database, async (connection) => {
@@ -33,7 +33,7 @@ export async function insertItem(database: Database, item: NewItem, author: Auth
   });
 }
 
-/** What of an item can be changed; what is left out stays. Its currency cannot: another currency is another item. */
+/** The fields of an item that can be changed; missing ones stay. Another currency takes another item. */
 export type ItemFields = {
   readonly name?: string | undefined;
   readonly unitAmountMinor?: number | undefined;
@@ -41,11 +41,12 @@ export type ItemFields = {
 };
 
 /**
- * Changes an item for orders that are made from now on. Orders that exist have their own names and prices. A change to
- * what already is leaves no row.
+ * Changes an item for new orders; existing orders have their own names and prices. Nothing is recorded if nothing
+ * changes.
  *
- * @param check called with the item as it stands, locked; what it throws leaves the item as it is
+ * @param check called with the current item, locked; if it throws, the item is not changed
  * @returns undefined if there is no such item
+ * @throws what `check` throws
  */
 export async function updateItem(
   database: Database,
@@ -80,16 +81,17 @@ export async function updateItem(
 
 export type StockChange =
   | { readonly outcome: 'changed'; readonly item: ItemRecord }
-  /** Less is available than the change would take; what orders hold is theirs. */
+  /** Fewer pieces are available than the change would remove; what orders hold can't be removed. */
   | { readonly outcome: 'tooFew'; readonly item: ItemRecord }
   /** The item would have more than {@link MAX_STOCK} pieces. */
   | { readonly outcome: 'tooMany'; readonly item: ItemRecord };
 
 /**
- * Adds what has come in, or takes out what is lost, broken or was miscounted; never more than is available.
+ * Adds pieces to the stock, or removes those that are lost, broken or were miscounted; never more than are available.
  *
- * @param change pieces, negative to take out
+ * @param change pieces, negative to remove them
  * @returns undefined if there is no such item
+ * @throws RangeError if the change is not a whole number
  */
 export async function changeStock(
   database: Database,
@@ -97,7 +99,8 @@ export async function changeStock(
   change: number,
   author: Author,
 ): Promise<StockChange | undefined> {
-  if (!Number.isSafeInteger(change)) throw new RangeError(`Stock changes by a whole number, not ${change}`);
+  if (!Number.isSafeInteger(change))
+    throw new RangeError(`The stock of ${itemId} can only change by a whole number, not ${change}`);
   return inTransaction(database, async (connection) => {
     const item = await lockItem(connection, itemId);
     if (item === undefined) return undefined;
@@ -139,7 +142,7 @@ const itemChange = z.object({
 
 export type ItemChange = z.infer<typeof itemChange>;
 
-/** Lists what was changed of an item, the last change first. */
+/** Lists the changes of an item, the latest first. */
 export async function listItemChanges(database: Database, itemId: string, limit: number): Promise<ItemChange[]> {
   const listed = await database.query({
     name: 'item-changes.list',

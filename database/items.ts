@@ -19,8 +19,8 @@ const itemRecord = itemOnSale.extend({
 export type ItemOnSale = z.infer<typeof itemOnSale>;
 
 /**
- * An item with its stock: `initial + restocked = available + held`. `restocked` is what came in less what was taken out by
- * a correction; `held` is what orders hold, those that are alive and those whose goods have left.
+ * An item with its stock: `initial + restocked = available + held`. `restocked` is what was added less what was removed
+ * by corrections; `held` is what open orders hold and what has left with finished ones.
  */
 export type ItemRecord = z.infer<typeof itemRecord>;
 
@@ -38,8 +38,8 @@ export async function listItems(database: Database): Promise<ItemRecord[]> {
 }
 
 /**
- * Lists all items by name, as they stood together in one moment, with what orders hold counted from their reservations.
- * That reads every reservation there ever was: it is for the doctor, who checks that the two agree.
+ * Lists all items by name, as of one moment, with what orders hold counted from their reservations. It reads every
+ * reservation there ever was: it is for the doctor, which checks that the two agree.
  */
 export async function listCountedItems(database: Database): Promise<ItemRecord[]> {
   const listed = await database.query({
@@ -71,7 +71,7 @@ export async function listItemsOnSale(database: Database): Promise<ItemOnSale[]>
   return itemOnSale.array().parse(listed.rows);
 }
 
-/** Reads an item; undefined if there is none. */
+/** Reads an item; returns undefined if there is none. */
 export async function findItem(database: Queryable, itemId: string): Promise<ItemRecord | undefined> {
   const found = await database.query({
     name: 'items.find',
@@ -82,7 +82,7 @@ export async function findItem(database: Queryable, itemId: string): Promise<Ite
   return row === undefined ? undefined : itemRecord.parse(row);
 }
 
-/** The same, behind the lock that orders take for an item's stock. */
+/** The same, holding the lock that orders take on an item's stock. */
 export async function lockItem(connection: Queryable, itemId: string): Promise<ItemRecord | undefined> {
   const found = await connection.query({
     name: 'items.find-locked',

@@ -3,20 +3,21 @@ import { runner } from 'node-pg-migrate';
 
 const directory = fileURLToPath(new URL('migrations', import.meta.url));
 
-/** PostgreSQL's code of RAISE EXCEPTION. */
+/** PostgreSQL's error code for RAISE EXCEPTION. */
 const RAISED_BY_A_MIGRATION = 'P0001';
 
-/** The database can't be reached or brought up to date. The message names it and says why; its password is not in it. */
+/**
+ * The database can't be reached or brought up to date. The message names it and says why; its password is not in it.
+ */
 export class MigrationError extends Error {
   override readonly name = 'MigrationError';
 }
 
 /**
- * Brings the schema up to date; does nothing where it is. Several processes may call it at once: the first one
- * migrates, the others wait for it.
+ * Brings the schema up to date. Several processes may call it at once: the first one migrates, the others wait for it.
  *
- * @returns the names of the migrations that were applied now
- * @throws MigrationError
+ * @returns the names of the migrations that were applied now; empty if the schema was up to date
+ * @throws MigrationError if the database can't be reached, or a migration fails
  */
 export async function migrate(databaseUrl: string): Promise<string[]> {
   try {
@@ -32,7 +33,7 @@ export async function migrate(databaseUrl: string): Promise<string[]> {
     return applied.map(({ name }) => name);
   } catch (error) {
     const { host, pathname } = new URL(databaseUrl);
-    // A migration that refuses the rows it finds says itself what to do; everything else may be the wrong database.
+    // A migration that refuses existing rows says what to do; any other error may mean the wrong database.
     const advice = (error as { code?: unknown }).code === RAISED_BY_A_MIGRATION ? '' : ' Check DATABASE_URL.';
     throw new MigrationError(
       `Database ${pathname.slice(1)} at ${host} can't be brought up to date: ${reasonOf(error)}.${advice}`,
@@ -41,7 +42,7 @@ export async function migrate(databaseUrl: string): Promise<string[]> {
   }
 }
 
-/** Node gives a refused connection as an AggregateError without a message. */
+/** Node reports a refused connection as an AggregateError without a message. */
 function reasonOf(error: unknown): string {
   const first: unknown = error instanceof AggregateError ? error.errors[0] : error;
   return first instanceof Error ? first.message : String(first);

@@ -11,22 +11,22 @@ type NewOrder = {
 };
 
 /**
- * Says why an order is one too many for its customer or for its client address; undefined if it is not. To be called in
- * the transaction that holds the order's stock, before any item is locked. Until it ends, other orders of the same customer
- * or address wait, so that orders that are made at once, by whichever process, count each other.
+ * Returns why an order is one too many for its customer or its client address; undefined if it is not. Call it in the
+ * transaction that holds the order's stock, before any item is locked. Until that ends, other orders of the same
+ * customer or address wait, so that concurrent orders count each other, whichever process creates them.
  */
 export async function findTooManyOpen(
   connection: Queryable,
   order: NewOrder,
   { customer, address }: OrderLimits,
 ): Promise<Refusal | undefined> {
-  // The customer always comes first, so that two orders cannot wait for each other in a circle.
+  // The customer is always locked first, so that two orders cannot deadlock.
   const locks = [
     ...(customer === undefined ? [] : [`customer:${order.customerId}`]),
     ...(address === undefined ? [] : [`address:${address.hash}`]),
   ];
   if (locks.length === 0) return undefined;
-  // A statement of its own: what a statement sees is fixed when it begins, and others commit while it waits.
+  // A statement of its own: a statement sees what was committed when it began, and others commit while it waits.
   await connection.query({
     name: 'open-orders.lock',
     text: 'SELECT pg_advisory_xact_lock(hashtextextended(name, 0)) FROM unnest($1::text[]) AS name',
@@ -83,7 +83,7 @@ function refusal(
     limit: { ...(maxOrders !== undefined && { maxOrders }), ...(maxPieces !== undefined && { maxPieces }) },
     open: { orders: open.length, pieces: piecesOf(open) },
     wantedPieces: pieces,
-    // Other customers' orders from the same address are none of this one's business.
+    // The customer must not learn of other customers' orders from the same address.
     orderIds: open
       .filter((order) => order.customerId === customerId)
       .slice(0, MAX_NAMED_ORDERS)

@@ -4,7 +4,7 @@ import { orderStatuses } from '../domain/order-status.ts';
 import type { Database } from './database.ts';
 import { LISTED_COLUMNS, type ListedOrder, listedOrder } from './order-pages.ts';
 
-/** Lists the orders that have not ended, the one that nothing has happened to for the longest first. */
+/** Lists the orders that have not ended, the longest unchanged first. */
 export async function listOpenOrders(database: Database): Promise<ListedOrder[]> {
   const listed = await database.query({
     name: 'orders.list-open',
@@ -21,10 +21,10 @@ const refundToFinish = z.object({
   refund: z.object({ restock: z.boolean(), reason: z.string() }),
 });
 
-/** A refund of a finished order that was decided on and is not done. */
+/** A refund of a finished order that was decided on and has not been completed. */
 export type RefundToFinish = z.infer<typeof refundToFinish>;
 
-/** Lists the finished orders whose refund was decided on, the one that was decided first at the top. */
+/** Lists the finished orders whose refund was decided on, the earliest decision first. */
 export async function listRefundsToFinish(database: Database): Promise<RefundToFinish[]> {
   const listed = await database.query({
     name: 'orders.list-refunds-to-finish',
@@ -38,7 +38,7 @@ export async function listRefundsToFinish(database: Database): Promise<RefundToF
   return refundToFinish.array().parse(listed.rows);
 }
 
-/** Of these ids, gives those that an order has. */
+/** Returns those of these ids that belong to an order. */
 export async function findExistingOrderIds(database: Database, orderIds: readonly string[]): Promise<Set<string>> {
   const found = await database.query<{ order_id: string }>({
     name: 'orders.existing',
@@ -51,16 +51,16 @@ export async function findExistingOrderIds(database: Database, orderIds: readonl
 const heldStock = z.object({
   orderId: z.string(),
   runId: z.string(),
-  /** Null where no order has been written for it. */
+  /** Null if no order was written for it. */
   status: z.enum(orderStatuses).nullable(),
   pieces: z.number(),
   heldSince: z.date(),
 });
 
-/** Stock that an order holds. */
+/** Stock that is held for an order id. */
 export type HeldStock = z.infer<typeof heldStock>;
 
-/** Lists stock that is held by no order, or by one that ended without its goods leaving. */
+/** Lists stock that is held for no order, or for one that ended without its goods leaving. */
 export async function listStrayStock(database: Database): Promise<HeldStock[]> {
   const listed = await database.query({
     name: 'reservations.list-stray',
@@ -75,7 +75,7 @@ export async function listStrayStock(database: Database): Promise<HeldStock[]> {
   return heldStock.array().parse(listed.rows);
 }
 
-/** Lists orders that need their stock and hold none: they would ship goods that are sold again. */
+/** Lists orders that need their stock and hold none: the same goods could be sold again. */
 export async function listOrdersWithoutStock(database: Database): Promise<string[]> {
   const listed = await database.query<{ order_id: string }>({
     name: 'orders.list-without-stock',

@@ -16,14 +16,14 @@ export const listedOrder = z.object({
 });
 const positionRow = z.object({ orderId: z.string(), position: z.string() });
 
-/** An order in a list, without what hangs on it. */
+/** An order in a list, without its lines and timeline. */
 export type ListedOrder = z.infer<typeof listedOrder>;
 
 export const LISTED_COLUMNS = `
   order_id AS "orderId", customer_id AS "customerId", status, total_amount_minor AS "totalAmountMinor", currency,
   run_id AS "runId", trace_id AS "traceId", created_at AS "createdAt", updated_at AS "updatedAt"`;
 
-/** What is left out does not matter. */
+/** A missing field does not filter. */
 export type OrderFilter = {
   readonly orderId?: string | undefined;
   readonly customerId?: string | undefined;
@@ -31,28 +31,28 @@ export type OrderFilter = {
   readonly paymentIntentId?: string | undefined;
   readonly checkoutSessionId?: string | undefined;
   readonly trackingNumber?: string | undefined;
-  /** Orders that were made at this moment or later. */
+  /** Orders that were created at this time or later. */
   readonly createdFrom?: Date | undefined;
-  /** Orders that were made before this moment. */
+  /** Orders that were created before this time. */
   readonly createdTo?: Date | undefined;
 };
 
-/** Where a page begins: after this order, whose `createdAt` has PostgreSQL's microseconds. */
+/** The start of a page: after this order, whose `createdAt` has PostgreSQL's microseconds. */
 export type OrderPosition = { readonly createdAt: string; readonly orderId: string };
 
 export type OrderPage = {
   readonly orders: readonly ListedOrder[];
-  /** Where the next page begins; undefined if this is the last one. */
+  /** The start of the next page; undefined if this is the last one. */
   readonly next: OrderPosition | undefined;
 };
 
 type Page = { readonly limit: number; readonly after?: OrderPosition | undefined };
 
 /**
- * Lists orders, the newest first, page by page. The order is total and never changes, so an order that was there when the
- * first page was read is on exactly one page, whatever comes in meanwhile.
+ * Lists orders, the newest first, page by page. The order is total and never changes, so an order that existed when the
+ * first page was read is on exactly one page, whatever is added meanwhile.
  *
- * @param page `limit` orders at most, beginning after the last one of the page before
+ * @param page at most `limit` orders, starting after the last one of the previous page
  */
 export async function listOrders(database: Database, filter: OrderFilter, page: Page): Promise<OrderPage> {
   const listed = await withSqlSpan('orders.list', async () => database.query(orderPageStatement(filter, page)));
@@ -75,9 +75,9 @@ const CONDITIONS = {
 } as const satisfies Record<keyof OrderFilter, string>;
 
 /**
- * Returns the statement of a page. It only has the conditions that are asked for, and is planned with their values each
- * time: a prepared statement with `$1 IS NULL OR …` would have one plan for all filters, and read every order to find the
- * few of a rare status.
+ * Returns the statement of a page. It has only the conditions of the filter, and is planned with their values each
+ * time: a prepared statement with `$1 IS NULL OR …` would have one plan for all filters, and read every order to find
+ * the few of a rare status.
  */
 export function orderPageStatement(filter: OrderFilter, { limit, after }: Page) {
   const values: unknown[] = [];

@@ -7,11 +7,11 @@ const openOrders = z.array(z.object({ status: z.enum(orderStatuses), count: z.nu
 export type OpenOrders = {
   readonly status: OrderStatus;
   readonly count: number;
-  /** How long the one that nothing has happened to for the longest has waited, in seconds. */
+  /** How long the longest unchanged one has waited, in seconds. */
   readonly oldestSeconds: number;
 };
 
-/** The orders that have not ended, by status; a status without orders counts 0. */
+/** Counts the orders that have not ended, by status; a status without orders counts 0. */
 export async function countOpenOrders(database: Database): Promise<readonly OpenOrders[]> {
   const counted = await database.query({
     name: 'orders.count-open',

@@ -3,7 +3,7 @@ import type { Database } from './database.ts';
 
 const directory = new URL('migrations/', import.meta.url);
 
-/** Of the migrations of this version, gives those that the database lacks, in the order in which they are to run. */
+/** Returns the migrations of this version that the database lacks, in the order in which they are to run. */
 export async function listPendingMigrations(database: Database): Promise<string[]> {
   const files = (await readdir(directory)).filter((name) => name.endsWith('.sql')).sort();
   const applied = await listAppliedMigrations(database);

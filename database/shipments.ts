@@ -2,9 +2,9 @@ import { must } from '../domain/must.ts';
 import type { Database } from './database.ts';
 
 /**
- * Writes the order's shipment, once, whoever asks again.
+ * Writes the order's shipment. Idempotent.
  *
- * @returns the tracking number that stands, or undefined where the shipment was called off before
+ * @returns the tracking number of the shipment, or undefined if it was called off before
  */
 export async function insertShipment(
   database: Database,
@@ -13,7 +13,7 @@ export async function insertShipment(
 ): Promise<string | undefined> {
   const written = await database.query<{ tracking_number: string | null }>({
     name: 'shipments.insert',
-    // The update that changes nothing makes the statement return the row that was there.
+    // An update that changes nothing, so that the statement returns the existing row.
     text: `
       INSERT INTO shipments (order_id, tracking_number) VALUES ($1, $2)
       ON CONFLICT (order_id) DO UPDATE SET order_id = excluded.order_id
@@ -24,9 +24,9 @@ export async function insertShipment(
 }
 
 /**
- * Writes down that the order is not to be shipped; a shipment that is asked for later is refused.
+ * Records that the order is not to be shipped; a later request to ship it is refused.
  *
- * @returns the tracking number where the order was shipped before, or undefined where it never will be
+ * @returns the tracking number if the order has already been shipped, or undefined if it never will be
  */
 export async function callOffShipment(database: Database, orderId: string): Promise<string | undefined> {
   const written = await database.query<{ tracking_number: string | null }>({

@@ -75,7 +75,7 @@ export async function giveBackStock(
     if (released.rowCount === 0) return;
     await connection.query({
       name: 'items.give-back',
-      // Item rows are locked in item order everywhere, so that orders cannot wait for each other in a circle.
+      // Item rows are always locked in the order of their ids, so that orders cannot deadlock.
       text: `
         WITH held AS (
           SELECT i.item_id, l.quantity

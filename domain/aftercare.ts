@@ -1,4 +1,4 @@
-/** What Stripe's events mean for an order that is past its payment or has ended, as pure functions. */
+/** What Stripe's events mean for an order that has been paid or has ended, as pure functions. */
 import {
   type Charge,
   describeWayBack,
@@ -14,22 +14,22 @@ import { unreachable } from './must.ts';
 import { isTerminal, type OrderStatus } from './order-status.ts';
 import type { StripeEvent } from './stripe-event.ts';
 
-/** What has to be known of an order to say what an event means for it. */
+/** What the decisions need to know of an order. */
 export type PaidOrder = {
   readonly orderId: string;
   readonly status: OrderStatus;
   readonly checkoutSessionId: string | null;
-  /** The payment that the order was paid with, if it was. */
+  /** The payment that paid for the order, if it was paid. */
   readonly paymentIntentId: string | null;
-  /** What the order's row says the shop has of that payment, in minor units. */
+  /** How much of that payment the shop has kept, according to the order's row, in minor units. */
   readonly keptAmountMinor: number;
 };
 
 /**
- * Whether an event can mean anything to an order that has ended. If not, nothing has to be read or started for it: the
- * end of an unpaid order makes an event itself, as its session expires, and Stripe sends events again.
+ * Decides whether an event can matter to an order that has ended. If not, nothing has to be read or started for it: the
+ * end of an unpaid order causes an event itself, as its session expires, and Stripe repeats events.
  *
- * @returns the payment to look at, at Stripe; undefined if the event changes nothing
+ * @returns the payment to read from Stripe; undefined if the event changes nothing
  */
 export function paymentToLookAt(order: PaidOrder, event: StripeEvent): string | undefined {
   switch (event.about) {
@@ -39,11 +39,11 @@ export function paymentToLookAt(order: PaidOrder, event: StripeEvent): string | 
       const { session } = event;
       if (session.status !== 'complete' || session.payment !== 'paid' || session.paymentIntentId === null)
         return undefined;
-      // The payment that the order was paid with: its own event, delivered once more.
+      // The payment that paid for the order: its own event, delivered again.
       return session.paymentIntentId === order.paymentIntentId ? undefined : session.paymentIntentId;
     }
     case 'charge': {
-      // The refund that the row knows of: most refunds are the order's own.
+      // The row already has the refund: most refunds are the order's own.
       const isReturned = order.status !== 'FINISHED' && order.keptAmountMinor === 0;
       const isKnown = event.type === 'charge.refunded' && isReturned;
       const isItsPayment = event.paymentIntentId === order.paymentIntentId;
@@ -57,8 +57,8 @@ export function paymentToLookAt(order: PaidOrder, event: StripeEvent): string | 
 export type AftercareDecision = {
   readonly notes: readonly Note[];
   /**
-   * `return`: the order does not need this payment, so it is refunded. `refunded`: all money of a FINISHED order went
-   * back, and that is its status from now on.
+   * `return`: the order does not need this payment, so it is refunded. `refunded`: all money of a FINISHED order has
+   * gone back, so it becomes REFUNDED.
    */
   readonly action:
     | { readonly do: 'nothing' }
@@ -67,9 +67,9 @@ export type AftercareDecision = {
 };
 
 /**
- * Decides what is to be done about a charge once the order is past its payment.
+ * Decides what to do about a charge once the order has been paid or has ended.
  *
- * @param order `refundIsRequested`: somebody is refunding it, and will write that down
+ * @param order `refundIsRequested`: a refund is under way, and will be recorded by whatever carries it out
  */
 export function decideAftercare(
   order: PaidOrder & { readonly refundIsRequested: boolean },
@@ -77,15 +77,15 @@ export function decideAftercare(
   charge: Charge,
 ): AftercareDecision {
   const isItsPayment = charge.paymentIntentId === order.paymentIntentId;
-  // Money of another sale on the same account is none of our business, whatever a buyer wrote beside it.
+  // Ignore payments for other sales on the same account, whatever reference a buyer has set.
   if (!isItsPayment && charge.orderId !== order.orderId) return { notes: [], action: { do: 'nothing' } };
   const notes = notesOn(charge);
   const wayBack = wayBackOf(charge);
   if (!isItsPayment) {
-    // An order that still waits may be about to take the payment as its own, unless it was made on another page.
+    // An order that still waits may be about to accept the payment, unless it was made on another page.
     const isOfOtherSession = event.about === 'session' && event.session.sessionId !== order.checkoutSessionId;
     const isNeeded = order.paymentIntentId === null && !isTerminal(order.status) && !isOfOtherSession;
-    // What our refund could not bring back, the shop pays another way; another refund might pay it twice.
+    // If our refund failed, the shop pays the customer another way; a second refund might pay twice.
     const isReturned = wayBack !== undefined || hasFailedRefund(charge, order.orderId);
     return { notes, action: isReturned || isNeeded ? { do: 'nothing' } : { do: 'return' } };
   }
@@ -95,7 +95,7 @@ export function decideAftercare(
   return { notes, action: { do: 'nothing' } };
 }
 
-/** What the timeline says of a payment that the order did not need, once its money has gone back. */
+/** The timeline's note on a payment that the order did not need, once its money has gone back. */
 export function noteReturned(charge: Charge, wayBack: WayBack): Note {
   const amount = formatMoney({ amountMinor: keptOf(charge), currency: charge.currency });
   return {

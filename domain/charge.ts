@@ -1,15 +1,15 @@
 /**
  * What became of the money of a payment after it was paid, as pure functions: refunds, disputes, reviews and fraud
- * warnings, whoever caused them. Everything is decided on what Stripe says now, never on what an event said once.
+ * warnings, whoever caused them. Every decision follows from what Stripe says now, never from what an event once said.
  */
 import { formatMoney } from './money.ts';
 
 export type Refund = {
   readonly refundId: string;
   readonly amountMinor: number;
-  /** Stripe's word: `pending`, `succeeded`, `failed`, `canceled` or `requires_action`. */
+  /** Stripe's status: `pending`, `succeeded`, `failed`, `canceled` or `requires_action`. */
   readonly status: string;
-  /** The order that our own key wrote into it; null for a refund that somebody made at Stripe. */
+  /** The order id that our key wrote into its metadata; null for a refund made in Stripe's dashboard. */
   readonly orderId: string | null;
   readonly failureReason: string | null;
 };
@@ -21,39 +21,39 @@ export type Dispute = {
   readonly amountMinor: number;
 };
 
-/** A successful charge at Stripe with all that happened to it since, read at one moment. */
+/** A successful charge at Stripe with everything that has happened to it, as of one moment. */
 export type Charge = {
   readonly paymentIntentId: string;
-  /** The order that our own key wrote into the payment; a buyer cannot set it. */
+  /** The order id that our key wrote into the payment's metadata; a buyer cannot set it. */
   readonly orderId: string | null;
   readonly amountMinor: number;
   /** ISO 4217, upper case. */
   readonly currency: string;
-  /** What Stripe has accepted to refund, in all. */
+  /** The total that Stripe has accepted to refund. */
   readonly refundedMinor: number;
   readonly refunds: readonly Refund[];
   readonly disputes: readonly Dispute[];
   readonly review: { readonly reviewId: string; readonly open: boolean; readonly reason: string } | null;
   readonly fraudWarnings: readonly { readonly warningId: string; readonly fraudType: string }[];
-  /** When Stripe was asked, in ms since 1970. */
+  /** When it was read from Stripe, in ms since 1970. */
   readonly readAtMs: number;
 };
 
-/** An entry of the timeline that changes no status. `source` says what it comes from: one source, one entry. */
+/** An entry of the timeline that changes no status. `source` is what caused it: one source, one entry. */
 export type Note = {
   readonly source: string;
   readonly event: string;
   /** For people: what happened. */
   readonly detail: string;
-  /** Whether a person should look. */
+  /** Whether an operator should look at it. */
   readonly alarm?: boolean;
 };
 
-/** What can make a payment doubtful while its money is still here. */
+/** What can make a payment doubtful while the shop still has the money. */
 export const doubts = ['disputed', 'in_review', 'fraud_warning', 'part_refunded'] as const;
 export type Doubt = (typeof doubts)[number];
 
-/** A dispute's states in which the bank has said its last word (https://docs.stripe.com/api/disputes/object). */
+/** A dispute's statuses in which the bank's decision is final (https://docs.stripe.com/api/disputes/object). */
 const DECIDED: ReadonlySet<string> = new Set(['won', 'lost', 'warning_closed', 'prevented']);
 
 /** Whether the bank has decided a dispute. */
@@ -61,17 +61,17 @@ function isDecided({ status }: Pick<Dispute, 'status'>): boolean {
   return DECIDED.has(status);
 }
 
-/** Whether the bank only asks: no money is withdrawn, and the charge can be refunded, which ends the inquiry. */
+/** Whether this is only an inquiry: no money is withdrawn, and the charge can be refunded, which ends the inquiry. */
 function isInquiry({ status }: Pick<Dispute, 'status'>): boolean {
   return status.startsWith('warning_');
 }
 
-/** Whether Stripe refunds nothing of a charge for now, because a bank has not decided. */
+/** Whether Stripe refuses to refund a charge for now, because a bank has not decided. */
 export function isRefundBlocked({ disputes }: Charge): boolean {
   return disputes.some((dispute) => !isDecided(dispute) && !isInquiry(dispute));
 }
 
-/** Returns what the shop still has of a charge, in minor units: charged − refunded − lost in disputes. */
+/** Returns how much of a charge the shop has kept, in minor units: charged − refunded − lost in disputes. */
 export function keptOf({ amountMinor, refundedMinor, disputes }: Charge): number {
   const lost = disputes
     .filter(({ status }) => status === 'lost')
@@ -79,7 +79,10 @@ export function keptOf({ amountMinor, refundedMinor, disputes }: Charge): number
   return Math.max(0, amountMinor - refundedMinor - lost);
 }
 
-/** Returns why goods for this charge should perhaps not leave yet. An empty list if all is well, or nothing is left. */
+/**
+ * Returns the doubts about a charge for which goods should perhaps not leave yet; empty if there are none, or no money
+ * is left.
+ */
 export function doubtsAbout(charge: Charge): Doubt[] {
   const kept = keptOf(charge);
   if (kept === 0) return [];
@@ -91,21 +94,21 @@ export function doubtsAbout(charge: Charge): Doubt[] {
   return found;
 }
 
-/** The bank itself has overruled its warning then. */
+/** If the bank has decided a dispute, that overrules its earlier warning. */
 function wonAllDisputes({ disputes }: Charge): boolean {
   return disputes.length > 0 && disputes.every(({ status }) => status === 'won');
 }
 
-/** How the money of a charge went back, once nothing of it is left. */
+/** How the money of a charge went back, once none of it is left. */
 export type WayBack = 'refunded' | 'lostInDispute';
 
-/** Returns how all of the money went back; undefined while something is left. */
+/** Returns how all of the money went back; undefined while some is left. */
 export function wayBackOf(charge: Charge): WayBack | undefined {
   if (keptOf(charge) > 0) return undefined;
   return charge.disputes.some(({ status }) => status === 'lost') ? 'lostInDispute' : 'refunded';
 }
 
-/** Says for an order's timeline how its money went back, in a customer's words. */
+/** Describes for an order's timeline how its money went back, in words for the customer. */
 export function describeWayBack(way: WayBack): string {
   return way === 'refunded'
     ? 'The payment was refunded in full.'
@@ -113,7 +116,7 @@ export function describeWayBack(way: WayBack): string {
 }
 
 /**
- * Returns everything that the timeline should say of a charge. It follows from the charge's state alone, so lost, late
+ * Returns all notes that the timeline should have on a charge. They follow from the charge's state alone, so lost, late
  * and repeated events lead to the same entries, in an order that makes sense.
  */
 export function notesOn(charge: Charge): Note[] {
@@ -130,15 +133,17 @@ export function notesOn(charge: Charge): Note[] {
   ];
 }
 
-/** The ends of a refund whose money is with the shop again (https://docs.stripe.com/refunds#failed-refunds). */
+/**
+ * The final statuses of a refund whose money is back with the shop (https://docs.stripe.com/refunds#failed-refunds).
+ */
 const DID_NOT_ARRIVE: ReadonlySet<string> = new Set(['failed', 'canceled']);
 
-/** Whether a refund that we made for this order did not reach the customer, so that the shop has to pay another way. */
+/** Whether a refund that we made for this order did not reach the customer, so that the shop must pay another way. */
 export function hasFailedRefund({ refunds }: Charge, orderId: string): boolean {
   return refunds.some((refund) => refund.orderId === orderId && DID_NOT_ARRIVE.has(refund.status));
 }
 
-/** Our own refunds are told by what asked for them. */
+/** Our own refunds are not noted here: the entries that requested them tell of them. */
 function notesOnRefund({ refundId, amountMinor, status, orderId, failureReason }: Refund, charge: Charge): Note[] {
   const amount = formatMoney({ amountMinor, currency: charge.currency });
   const notes: Note[] = [];
@@ -167,7 +172,7 @@ function notesOnReview({ review }: Charge): Note[] {
   const opened: Note = {
     source: `review:${review.reviewId}`,
     event: 'payment.in_review',
-    detail: 'Stripe wants a person to review the payment.',
+    detail: 'Stripe asks for a manual review of the payment.',
     alarm: true,
   };
   const closed: Note = {
@@ -185,7 +190,7 @@ function notesOnDispute(dispute: Dispute, { currency }: Charge): Note[] {
     {
       source: `dispute:${disputeId}`,
       event: 'payment.disputed',
-      detail: `The payment of ${amount} is disputed at the bank: ${inWords(reason)}.`,
+      detail: `The payment of ${amount} is disputed: ${inWords(reason)}.`,
       alarm: true,
     },
   ];
@@ -200,7 +205,7 @@ function notesOnDispute(dispute: Dispute, { currency }: Charge): Note[] {
     notes.push({
       source: `dispute:${disputeId}:under_review`,
       event: 'dispute.updated',
-      detail: `The bank looks at the shop's answer to the dispute over ${amount}.`,
+      detail: `The bank is reviewing the shop's evidence in the dispute over ${amount}.`,
     });
   }
   return notes;

@@ -6,7 +6,7 @@ export type Money = { readonly amountMinor: number; readonly currency: string };
 
 export type PricedLine = { readonly quantity: number; readonly unitAmountMinor: number; readonly currency: string };
 
-/** A total that is not exact, not of one currency, or of nothing at all. */
+/** A total can't be computed: there are no lines, currencies differ, or the sum is not exact. */
 export class MoneyError extends Error {
   override readonly name = 'MoneyError';
 }
@@ -14,7 +14,7 @@ export class MoneyError extends Error {
 /**
  * Adds up an order's lines.
  *
- * @throws MoneyError where there are no lines, currencies differ, or the sum is no longer exact in a double
+ * @throws MoneyError if there are no lines, currencies differ, or the sum is no longer exact in a double
  */
 export function totalOf(lines: readonly PricedLine[]): Money {
   const currency = lines[0]?.currency;
@@ -34,7 +34,7 @@ export function totalOf(lines: readonly PricedLine[]): Money {
 
 /**
  * The currencies whose smallest unit at Stripe is not a hundredth (https://docs.stripe.com/currencies#minor-units).
- * Intl is not asked: it counts ISK, UGX and MGA differently from Stripe.
+ * Intl is not used: it has other minor units than Stripe for ISK, UGX and MGA.
  */
 const MINOR_UNIT_DIGITS: ReadonlyMap<string, number> = new Map([
   ...'BIF CLP DJF GNF JPY KMF KRW MGA PYG RWF VND VUV XAF XOF XPF'.split(' ').map((code) => [code, 0] as const),
@@ -42,8 +42,8 @@ const MINOR_UNIT_DIGITS: ReadonlyMap<string, number> = new Map([
 ]);
 
 /**
- * The currencies that Stripe charges only in steps of more than one minor unit. ISK and UGX no longer have fractions, but
- * Stripe still counts them in hundredths, which must be 00; the third decimal of a three-decimal currency must be 0
+ * The currencies that Stripe charges only in steps of more than one minor unit. ISK and UGX no longer have fractions,
+ * but Stripe still counts them in hundredths, which must be 00; the third decimal of a three-decimal currency must be 0
  * (https://docs.stripe.com/currencies#special-cases). HUF and TWD are whole only in payouts.
  */
 const CHARGED_IN_STEPS_OF: ReadonlyMap<string, number> = new Map([
@@ -51,11 +51,11 @@ const CHARGED_IN_STEPS_OF: ReadonlyMap<string, number> = new Map([
   ...'BHD JOD KWD OMR TND'.split(' ').map((code) => [code, 10] as const),
 ]);
 
-/** Stripe's longest amount has eight digits. */
+/** Stripe's largest amount has eight digits. */
 const MAX_AMOUNT_MINOR = 99_999_999;
 
 /**
- * Says why Stripe refuses an amount for its currency, whether it is a price, a total or a refund.
+ * Returns why Stripe refuses an amount for its currency, whether it is a price, a total or a refund.
  *
  * @param money minor units of an ISO 4217 currency
  * @returns undefined if the currency allows the amount
@@ -68,7 +68,7 @@ export function whyAmountIsNotChargeable({ amountMinor, currency }: Money): stri
 }
 
 /**
- * Says why Stripe refuses a unit price. The check is of the price alone: a total can still be too small or too large.
+ * Returns why Stripe refuses a unit price. Only the price is checked: a total can still be too small or too large.
  *
  * @param price minor units of an ISO 4217 currency, in upper case
  * @returns undefined if Stripe accepts the price
@@ -83,7 +83,8 @@ export function whyStripeRefusesPrice(price: Money): string | undefined {
 }
 
 /**
- * Writes an amount for people, with the digits that its currency has at Stripe: `$45.00`, `¥500`, `BHD 1.234`.
+ * Formats an amount for people, with the number of decimals that its currency has at Stripe: `$45.00`, `¥500`,
+ * `BHD 1.234`.
  *
  * @param money minor units of an ISO 4217 currency
  */

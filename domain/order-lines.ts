@@ -1,6 +1,6 @@
 export type RequestedLine = { readonly itemId: string; readonly quantity: number };
 
-/** A line with the price and name that held when the order was made; later price changes do not touch it. */
+/** A line with the name and price at the time of the order; later changes do not affect it. */
 export type OrderLine = {
   readonly itemId: string;
   readonly name: string;
@@ -11,10 +11,10 @@ export type OrderLine = {
 
 /** Quantities are whole numbers from 1 to this, for each requested line and for the merged one. */
 export const MAX_QUANTITY = 10_000;
-/** Lines that a request may have. */
+/** The most lines that a request may have. */
 export const MAX_LINES = 50;
 
-/** Makes one line of the lines that name the same item, in the order in which the items first came. */
+/** Merges lines of the same item into one, in the order in which the items first appear. */
 export function mergeLines(requested: readonly RequestedLine[]): RequestedLine[] {
   const quantities = new Map<string, number>();
   for (const { itemId, quantity } of requested) {

@@ -14,7 +14,7 @@ export type RefundRequest = {
 
 export type ReleaseRequest = Requested;
 
-/** The name of the operator who asks; it is written down and not shown to the customer. */
+/** The name of the operator who asks; it is recorded, and not shown to the customer. */
 type Requested = { readonly operator?: string | undefined };
 
 /** The entry that a refund begins with: the decision survives the run that carries it out. */

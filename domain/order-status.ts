@@ -12,7 +12,7 @@ export const orderStatuses = [
 export type OrderStatus = (typeof orderStatuses)[number];
 
 type Transition = {
-  /** Undefined where the order begins. */
+  /** Undefined if the transition creates the order. */
   readonly from: OrderStatus | undefined;
   readonly to: OrderStatus;
   /** The entry that the transition leaves on the order's timeline. */
@@ -21,8 +21,8 @@ type Transition = {
 };
 
 /**
- * The one table of an order's states. The runtime check, the SQL constraint, docs/order-states.md and the
- * property tests are held against it.
+ * The one table of an order's states. The runtime check, the SQL constraint, docs/order-states.md and the property
+ * tests are checked against it.
  */
 export const transitions = [
   { from: undefined, to: 'PENDING', event: 'order.created', when: 'stock is deducted for every line' },
@@ -69,12 +69,12 @@ export const transitions = [
 /** The timeline's entries that change the status. */
 export type TransitionEvent = (typeof transitions)[number]['event'];
 
-/** Whether the order may go from one status to another; `from` is undefined where it begins. */
+/** Whether the order may go from one status to another; `from` is undefined for a new order. */
 export function canTransition(from: OrderStatus | undefined, to: OrderStatus): boolean {
   return transitions.some((transition) => transition.from === from && transition.to === to);
 }
 
-/** The timeline's entry for the transition into a status. */
+/** Returns the timeline's event for the transition into a status. */
 export function transitionEvent(to: OrderStatus): TransitionEvent {
   const transition = transitions.find((candidate) => candidate.to === to);
   if (transition === undefined) throw new Error(`No transition leads to ${to}`);
@@ -86,7 +86,7 @@ export type EndStatus = 'FINISHED' | 'CANCELLED' | 'EXPIRED' | 'REFUNDED';
 /** The statuses in which an order waits for something. */
 export type OpenStatus = Exclude<OrderStatus, EndStatus>;
 
-/** Whether nothing more happens to the order by itself. */
+/** Whether the order has ended. */
 export function isTerminal(status: OrderStatus): status is EndStatus {
   return status === 'FINISHED' || status === 'CANCELLED' || status === 'EXPIRED' || status === 'REFUNDED';
 }

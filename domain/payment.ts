@@ -1,6 +1,6 @@
 /**
- * The decisions of an order that waits for its payment, as pure functions: given what is known and what comes in, what to
- * do next. The workflow carries them out; the property tests run thousands of sequences over them.
+ * The decisions of an order that waits for its payment, as pure functions: given what is known and what comes in, what
+ * to do next. The workflow carries them out; the property tests run thousands of sequences through them.
  */
 import type { Charge, Note } from './charge.ts';
 import { formatMoney } from './money.ts';
@@ -12,14 +12,14 @@ import type { StripeEvent } from './stripe-event.ts';
 export type CheckoutSession = {
   readonly sessionId: string;
   /**
-   * The order that our own key wrote into the session's metadata. Not `client_reference_id`: a buyer can set that in the
+   * The order id that our key wrote into the session's metadata. Not `client_reference_id`: a buyer can set that in the
    * address of a Payment Link (https://docs.stripe.com/payment-links/url-parameters).
    */
   readonly orderId: string | null;
   readonly status: 'open' | 'complete' | 'expired';
   /**
-   * `failed`: complete, but a delayed payment method came back without the money. `unpaid` and complete: its result is
-   * still to come.
+   * `failed`: complete, but a delayed payment method has failed. `unpaid` and complete: its result is still to
+   * come.
    */
   readonly payment: 'paid' | 'unpaid' | 'failed';
   readonly paymentIntentId: string | null;
@@ -31,7 +31,7 @@ export type CheckoutSession = {
   readonly charge?: Charge;
 };
 
-/** What a payment must be to be the order's. */
+/** What a payment must match to be the order's. */
 export type ExpectedPayment = {
   readonly orderId: string;
   readonly sessionId: string;
@@ -44,19 +44,21 @@ export type ExpectedPayment = {
 export type Closing = {
   readonly status: 'CANCELLED' | 'EXPIRED';
   readonly detail: string;
-  /** The operator who wants it, if one does. */
+  /** The operator who asked for it, if one did. */
   readonly operator?: string | undefined;
 };
 
 /** An order that waits for its payment. */
 export type AwaitedPayment = {
   readonly expected: ExpectedPayment;
-  /** Set once somebody wants the order to end; the end waits for Stripe's word that nothing was paid. */
+  /** Set once the order is to end; the end waits until Stripe confirms that nothing was paid. */
   readonly closing: Closing | undefined;
-  /** A delayed payment method is at work. */
+  /** A delayed payment is under way. */
   readonly processing: boolean;
   readonly declines: number;
-  /** Something happened to the money before the order knew of its payment, so an event of the payment is not the last word. */
+  /**
+   * Something happened to the money before the order knew of its payment, so the payment's own event is out of date.
+   */
   readonly toldOfCharge: boolean;
 };
 
@@ -64,15 +66,15 @@ export function awaitPayment(expected: ExpectedPayment): AwaitedPayment {
   return { expected, closing: undefined, processing: false, declines: 0, toldOfCharge: false };
 }
 
-/** What comes in: a message, or the Checkout Session as Stripe has just answered. */
+/** What comes in: a message, or the Checkout Session as just read from Stripe. */
 export type PaymentNews = OrderMessage | { readonly kind: 'session'; readonly session: CheckoutSession };
 
-/** A payment that is the order's. */
+/** A payment that matches the order. */
 export type Payment = {
   readonly paymentIntentId: string;
-  /** The charge as it was read; undefined if only an event told of the payment. */
+  /** The charge as it was read; undefined if only an event reported the payment. */
   readonly charge: Charge | undefined;
-  /** Whether more is known to have happened to the money than `charge` says: it has to be read before it is believed. */
+  /** Whether something has happened to the money that `charge` does not show, so it has to be read again. */
   readonly isOutdated: boolean;
 };
 
@@ -82,7 +84,7 @@ export type PaymentDecision =
   | { readonly do: 'readSession' }
   /** Expire the Checkout Session at Stripe, and read what became of it. */
   | { readonly do: 'closeSession' }
-  /** The event is about another payment than the one that is awaited. */
+  /** The event is about a payment other than the awaited one. */
   | { readonly do: 'handOver'; readonly event: StripeEvent }
   | { readonly do: 'accept'; readonly payment: Payment }
   /** Refund this payment in full, and end the order. */
@@ -91,7 +93,7 @@ export type PaymentDecision =
 
 type Decided = { readonly state: AwaitedPayment; readonly decision: PaymentDecision };
 
-/** Declines that are written to the timeline; a card tester shall not fill it. */
+/** The most declines that are written to the timeline, so that a card tester can't fill it. */
 export const MAX_RECORDED_DECLINES = 50;
 
 const WINDOW_ENDED: Closing = { status: 'EXPIRED', detail: 'The order was not paid in time. Nothing was charged.' };
@@ -105,7 +107,7 @@ const BANK_DID_NOT_PAY: Closing = {
 };
 
 /**
- * Decides what an order that waits for its payment does next. Only Stripe's word ends the wait: it is the one arbiter
+ * Decides what an order that waits for its payment does next. Only Stripe's answer ends the wait: Stripe alone decides
  * between a payment, the end of the payment window, and a cancellation.
  */
 export function decidePayment(state: AwaitedPayment, news: PaymentNews): Decided {
@@ -123,7 +125,7 @@ export function decidePayment(state: AwaitedPayment, news: PaymentNews): Decided
       return { state, decision: { do: 'readSession' } };
     case 'refund':
     case 'release':
-      // Their validators refuse them before the order is paid.
+      // The validators of these updates refuse them until the order is paid.
       return { state, decision: { do: 'wait' } };
     default:
       return unreachable(news);
@@ -139,7 +141,7 @@ function decideOnEvent(state: AwaitedPayment, event: StripeEvent): Decided {
     case 'decline':
       return decline(state, event);
     case 'charge':
-      // Money moves that the order does not know of yet: its payment has come, and the event of it has not.
+      // Something happened to a payment that the order does not know of yet: its own event has not arrived.
       return { state: { ...state, toldOfCharge: true }, decision: { do: 'readSession' } };
     default:
       return unreachable(event);
@@ -148,15 +150,15 @@ function decideOnEvent(state: AwaitedPayment, event: StripeEvent): Decided {
 
 function close(state: AwaitedPayment, closing: Closing): Decided {
   if (state.closing === undefined) return { state: { ...state, closing }, decision: { do: 'closeSession' } };
-  // The end is being settled already. Its first reason stands, but for a cancel: who does not want the order any more
-  // gets the money back that may still come, while an order that only ran out of time is glad of it.
+  // The end is already being settled, and its first reason stands. But a cancel replaces the end of the window: a
+  // payment that still arrives is then refunded, while an order that only ran out of time accepts it.
   const outranks = closing.status === 'CANCELLED' && state.closing.status === 'EXPIRED';
   return { state: outranks ? { ...state, closing } : state, decision: { do: 'wait' } };
 }
 
 function decline(state: AwaitedPayment, event: Extract<StripeEvent, { readonly about: 'decline' }>): Decided {
-  // The bank's refusal of a delayed payment comes as a decline too, before or after the event that says that it was
-  // under way. It cannot be tried again: the session says so.
+  // A delayed payment that the bank refuses is also reported as a decline, before or after the event that it is under
+  // way. The customer can't try again; the session shows the result.
   if (event.delayed) return { state, decision: { do: 'readSession' } };
   if (state.processing) return { state, decision: { do: 'wait' } };
   const declines = state.declines + 1;
@@ -195,7 +197,7 @@ function decideOnSession(state: AwaitedPayment, session: CheckoutSession): Decid
         decision: {
           do: 'refuse',
           paymentIntentId,
-          detail: `The payment was not the order's: ${problem}.`,
+          detail: `The payment does not match the order: ${problem}.`,
         },
       };
 }
@@ -203,14 +205,14 @@ function decideOnSession(state: AwaitedPayment, session: CheckoutSession): Decid
 const PROCESSING: Note = {
   source: 'payment.processing',
   event: 'payment.processing',
-  detail: 'The payment is on its way; the bank has not confirmed it yet.',
+  detail: 'The payment is being processed; the bank has not confirmed it yet.',
 };
 
-/** Stripe says that the session is paid, but by no payment: nothing that this shop asks for can do that. */
+/** Stripe says that the session is paid, but there is no payment: nothing that this shop requests can lead to that. */
 const IGNORED: Note = {
   source: 'payment.ignored',
   event: 'payment.ignored',
-  detail: 'Stripe told of a payment without any money. It was ignored.',
+  detail: 'Stripe reported a payment without any money. It was ignored.',
 };
 
 function mismatch(session: CheckoutSession, expected: ExpectedPayment): string | undefined {
@@ -223,23 +225,24 @@ function mismatch(session: CheckoutSession, expected: ExpectedPayment): string |
 }
 
 /**
- * Stripe's decline codes in a customer's words (https://docs.stripe.com/declines/codes). A lost or stolen card is not
- * named: whoever holds it shall not learn that it was reported.
+ * Stripe's decline codes in words for the customer (https://docs.stripe.com/declines/codes). Only codes that cards
+ * alone have speak of a card: a wallet or a bank may have been used. A lost or stolen card gets no words of its own:
+ * whoever holds it must not learn that it was reported.
  */
 const DECLINES: ReadonlyMap<string, string> = new Map([
-  ['insufficient_funds', 'the card has insufficient funds'],
+  ['insufficient_funds', 'there are insufficient funds'],
   ['expired_card', 'the card has expired'],
   ['incorrect_cvc', "the card's security code is wrong"],
   ['invalid_cvc', "the card's security code is wrong"],
-  ['processing_error', 'the card could not be processed; it may work in a moment'],
-  ['authentication_required', 'the bank wanted a confirmation that was not given'],
-  ['payment_intent_authentication_failure', 'the bank wanted a confirmation that was not given'],
+  ['processing_error', 'it could not be processed just now'],
+  ['authentication_required', 'the confirmation that the bank asked for was not completed'],
+  ['payment_intent_authentication_failure', 'the confirmation that the bank asked for was not completed'],
   ['card_not_supported', 'the card does not support this kind of purchase'],
   ['card_velocity_exceeded', "the card's limit is reached"],
 ]);
 
-/** Says in a customer's words why a payment failed; nothing was charged. */
+/** Describes in words for the customer why a payment failed; nothing was charged. */
 export function describeDecline(code: string): string {
-  const why = DECLINES.get(code) ?? 'the bank declined the card';
+  const why = DECLINES.get(code) ?? 'it was declined';
   return `The payment failed: ${why}. Nothing was charged; you can try again.`;
 }

@@ -1,8 +1,8 @@
 import type { CheckoutSession } from './payment.ts';
 
 /**
- * The events of Stripe that an order acts on. The webhook answers and counts all others, and they end there.
- * docs/deployment.md lists them for the endpoint at Stripe; a test compares the two.
+ * The events of Stripe that an order acts on. The webhook answers and counts all others, and does nothing else with
+ * them. docs/deployment.md lists them for the endpoint at Stripe; a test compares the two.
  */
 export const stripeEventTypes = [
   'checkout.session.completed',
@@ -24,13 +24,13 @@ export const stripeEventTypes = [
 export type StripeEventType = (typeof stripeEventTypes)[number];
 
 /**
- * An event of Stripe as it travels from the webhook to the decision, reduced to what an order acts on. No card data, no
+ * An event of Stripe on its way from the webhook to the decision, reduced to what an order acts on. No card data, no
  * names.
  */
 export type StripeEvent = {
   readonly eventId: string;
   readonly type: StripeEventType;
-  /** When it happened by Stripe's clock, in ms since 1970. It may arrive days later, when it is no longer true. */
+  /** When it happened by Stripe's clock, in ms since 1970. It may arrive days later, and be out of date by then. */
   readonly createdMs: number;
   readonly paymentIntentId: string | null;
 } & (
@@ -38,8 +38,8 @@ export type StripeEvent = {
   /** `code` is Stripe's decline code or error code. `delayed`: no card, so the customer cannot just try another one. */
   | { readonly about: 'decline'; readonly code: string; readonly delayed: boolean }
   /**
-   * Something happened to money that was paid: a refund, a dispute, a review, a fraud warning. Such events come in any
-   * order, so nothing in them is believed: whoever gets one reads the charge at Stripe.
+   * Something happened to a payment: a refund, a dispute, a review, a fraud warning. Such events come in any order, so
+   * their content is not used: the receiver reads the charge from Stripe.
    */
   | { readonly about: 'charge' }
 );

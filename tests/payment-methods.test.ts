@@ -13,14 +13,14 @@ const detailOf = (order: OrderRecord, event: string) => order.timeline.find((ent
 
 describe.concurrent('a declined card', () => {
   test.each([
-    { card: '4000 0000 0000 0002', why: 'the bank declined the card' },
-    { card: '4000 0000 0000 9995', why: 'the card has insufficient funds' },
+    { card: '4000 0000 0000 0002', why: 'it was declined' },
+    { card: '4000 0000 0000 9995', why: 'there are insufficient funds' },
     { card: '4000 0000 0000 0069', why: 'the card has expired' },
     { card: '4000 0000 0000 0127', why: 'the card’s security code is wrong' },
-    { card: '4000 0000 0000 0119', why: 'the card could not be processed' },
+    { card: '4000 0000 0000 0119', why: 'it could not be processed just now' },
     // Whoever holds such a card shall not learn that it was reported.
-    { card: '4000 0000 0000 9987', why: 'the bank declined the card' },
-    { card: '4000 0000 0000 9979', why: 'the bank declined the card' },
+    { card: '4000 0000 0000 9987', why: 'it was declined' },
+    { card: '4000 0000 0000 9979', why: 'it was declined' },
   ])('$card: timeline and page say "$why", and the next card pays on the same link', async ({ card, why }) => {
     const order = await world.orderWaitingForPayment();
     expect(await world.pay(order, { card })).toMatchObject({ outcome: 'declined' });
@@ -53,7 +53,7 @@ describe.concurrent('3-D Secure', () => {
     const order = await world.orderWaitingForPayment();
     await world.pay(order, { card: '4000002500003155', threeDSecure: 'fail' });
     const failed = await world.untilEvent(order.orderId, 'payment.failed');
-    expect(detailOf(failed, 'payment.failed')).toContain('the bank wanted a confirmation that was not given');
+    expect(detailOf(failed, 'payment.failed')).toContain('the confirmation that the bank asked for was not completed');
     expect((await world.stripe.ledger(order.orderId)).charges).toEqual([]);
     await world.pay(order, { card: '4000002500003155', threeDSecure: 'pass' });
     await world.untilStatus(order.orderId, 'FINISHED');

@@ -96,7 +96,7 @@ describe('refunds and disputes after the end', () => {
       await world.untilEvent(orderId, 'payment.disputed');
       const whileOpen = await refund(orderId);
       expect(whileOpen).toMatchObject({ status: 409, body: { errorCode: 2004 } });
-      expect(whileOpen.body.message).toContain('disputed at the bank');
+      expect(whileOpen.body.message).toContain('until the bank has decided');
       await world.stripe.closeDispute(id, decision);
       await world.untilEvent(orderId, 'dispute.closed');
       expect(await refund(orderId)).toMatchObject({ status: 200, body: { data: { status: 'REFUNDED' } } });

@@ -9,19 +9,19 @@ import { watchOpenOrders, watchTaskQueues } from './watch.ts';
 import { workflowBundle } from './workflow-bundle.ts';
 
 type WorkerProcess = {
-  /** What logs and traces call the process. */
+  /** The process's name in logs and traces. */
   readonly name: string;
   readonly kinds: readonly WorkerKind[];
-  /** Where health checks and metrics listen unless a setting says otherwise. */
+  /** The port of health checks and metrics unless a setting says otherwise. */
   readonly operationsPort: number;
 };
 
-/** Runs the workers of a process until it is told to stop; activities under way then end first. */
+/** Runs the workers of a process until it is stopped; running activities may finish first. */
 export async function runWorkers({ name, kinds, operationsPort }: WorkerProcess): Promise<void> {
   await runProcess({
     name,
     operationsPort,
-    // Workers apply the grace to their activities, and then need a moment to tell Temporal what became of those.
+    // Workers apply the grace period to their activities, and then need a moment to report the results to Temporal.
     extraGraceMs: 5000,
     installRuntime: installTemporalRuntime,
     connect: connectTemporalNative,
@@ -56,7 +56,7 @@ export async function runWorkers({ name, kinds, operationsPort }: WorkerProcess)
             for (const worker of workers) worker.shutdown();
           };
           const running = Promise.all(workers.map((worker) => worker.run()));
-          // A stop that came while they were being made has no event left for them.
+          // If the stop came while they were being created, they have missed its event.
           if (stopping.aborted) shutDown();
           else stopping.addEventListener('abort', shutDown);
           await running;

@@ -6,14 +6,14 @@ import type { Metrics } from '../platform/metrics.ts';
 import { TASK_QUEUE_TYPES } from '../platform/task-queues.ts';
 import type { WorkerKind } from './worker.ts';
 
-/** Metrics of the orders that have not ended; an order that stays where it is shows by its age. */
+/** Metrics of the orders that have not ended; a stuck order shows by its age. */
 export function watchOpenOrders(metrics: Metrics, database: Database): void {
   metrics.watch('orders_open', 'Orders that have not ended, by status.', ['status'], async () =>
     (await countOpenOrders(database)).map(({ status, count }) => ({ labels: { status }, value: count })),
   );
   metrics.watch(
     'orders_open_oldest_age_seconds',
-    'How long the open order that nothing has happened to for the longest has waited, by status; 0 where there is none.',
+    'How long the longest unchanged open order has waited, by status; 0 if there is none.',
     ['status'],
     async () =>
       (await countOpenOrders(database)).map(({ status, oldestSeconds }) => ({
@@ -23,7 +23,7 @@ export function watchOpenOrders(metrics: Metrics, database: Database): void {
   );
 }
 
-/** Metrics of what waits in the task queues: it grows where workers are too few, or gone. */
+/** Metrics of the backlog of the task queues, which grows if there are too few workers, or none. */
 export function watchTaskQueues(
   metrics: Metrics,
   options: {

@@ -24,27 +24,27 @@ export type WorkerDependencies = {
   readonly database: Database;
   readonly stripe: Stripe;
   readonly fulfillment: FulfillmentService;
-  /** Whether `stripe` is the real one, whose sandbox mode allows 25 requests a second in all. */
+  /** Whether `stripe` is the real Stripe, whose test mode allows 25 requests a second in total. */
   readonly stripeIsReal: boolean;
   readonly workflowBundle: { readonly codePath: string };
   readonly plugins: readonly OpenTelemetryPlugin[];
-  /** How long activities under way may take to end when the worker is stopped. */
+  /** How long running activities may take to finish when the worker is stopped. */
   readonly shutdownGraceMs: number;
 };
 
-/** Leaves room for refunds and questions beside the creates of a rush: Stripe's test mode allows 25 a second. */
+/** Leaves room for refunds and reads during a rush of new orders: Stripe's test mode allows 25 requests a second. */
 const REAL_STRIPE_CALLS_PER_SECOND = 20;
-/** A cached order takes some 2 MB; one that is not cached is replayed from its short history when something comes in. */
+/** A cached order takes some 2 MB; one that is not cached is replayed from its short history when a message arrives. */
 const MAX_CACHED_WORKFLOWS = 250;
 
-/** Whoever ships the orders: the shop's own service where one is set, else the built-in warehouse. */
+/** What ships the orders: the shop's own service if one is configured, else the built-in warehouse. */
 export function createFulfillmentService(config: Pick<Config, 'fulfillment'>, database: Database): FulfillmentService {
   return config.fulfillment === undefined
     ? createBuiltInWarehouse({ database })
     : createHttpFulfillment(config.fulfillment);
 }
 
-/** Makes the worker of one task queue; it polls once `run()` is called. */
+/** Creates the worker of one task queue; it polls once `run()` is called. */
 export async function createWorker(kind: WorkerKind, dependencies: WorkerDependencies): Promise<Worker> {
   const { connection, namespace, taskQueuePrefix, plugins, shutdownGraceMs } = dependencies;
   return Worker.create({
@@ -55,7 +55,7 @@ export async function createWorker(kind: WorkerKind, dependencies: WorkerDepende
     plugins: [...plugins],
     interceptors: { activity: [() => ({ inbound: new FailureInterceptor() })] },
     shutdownGraceTime: shutdownGraceMs,
-    // What has not ended by then is left to its time-out and tried again elsewhere.
+    // An activity that has not finished by then times out and is retried elsewhere.
     shutdownForceTime: shutdownGraceMs + 2_000,
     ...optionsOf(kind, dependencies),
   });

@@ -23,18 +23,17 @@ const WORKFLOWS = join(PROJECT, 'workflows', `index${EXTENSION}`);
 /** All that a workflow may import of ours; the lock file stands for what it imports of others. */
 const SOURCE_FOLDERS = ['workflows', 'domain', 'contracts'];
 const LOCK_FILE = 'package-lock.json';
-/** What `npm run build` leaves beside the built sources: the built product makes no bundle, and needs no writable folder. */
+/** Made by `npm run build`, so that the built product makes no bundle at run time and needs no writable folder. */
 const PREBUILT = join(PROJECT, 'workflow-bundle.cjs');
 /** Bundles of older sources are removed after this. */
 const KEEP_MS = 24 * 3600 * 1000;
 
-/** Lets the workflow's own spans, and those of the calls that it makes, join the order's trace. */
+/** Makes the workflow's own spans, and those of its calls, part of the order's trace. */
 const INTERCEPTORS = '@temporalio/interceptors-opentelemetry/lib/workflow-interceptors';
 
 /**
- * The workflows as one file for Temporal's sandbox, for `workflowBundle` of `Worker.create`: the one of the build or,
- * where the sources run, one that is made once for the same sources and packages and kept between starts, as making it
- * takes seconds.
+ * Returns the workflows as one file for Temporal's sandbox, for `workflowBundle` of `Worker.create`: the build's own
+ * or, when the sources run, one that is cached for the same sources and packages, since making it takes seconds.
  */
 export async function workflowBundle(): Promise<{ codePath: string }> {
   if (EXTENSION === '.js' && existsSync(PREBUILT)) return { codePath: PREBUILT };
@@ -46,7 +45,7 @@ export async function workflowBundle(): Promise<{ codePath: string }> {
   return { codePath };
 }
 
-/** Makes the bundle of the workflows, or of those that another entry exports, and writes it to a file. */
+/** Bundles the workflows, or those that another entry exports, and writes the bundle to a file. */
 export async function writeWorkflowBundle(codePath: string, workflowsPath = WORKFLOWS): Promise<void> {
   const { bundleWorkflowCode, DefaultLogger } = await import('@temporalio/worker');
   const { code } = await bundleWorkflowCode({
@@ -54,13 +53,15 @@ export async function writeWorkflowBundle(codePath: string, workflowsPath = WORK
     workflowInterceptorModules: [createRequire(import.meta.url).resolve(INTERCEPTORS)],
     logger: new DefaultLogger('WARN'),
   });
-  // Renamed in one step: workers that start side by side never read half a file.
+  // Renamed in one step, so that workers that start at the same time never read half a file.
   const half = `${codePath}.${process.pid}`;
   writeFileSync(half, code);
   renameSync(half, codePath);
 }
 
-/** Beside the packages, where caches of tools are kept; in the system's folder where the installation is read-only. */
+/**
+ * In node_modules, where tools keep their caches; in the system's temporary folder if the installation is read-only.
+ */
 function bundleFolder(): string {
   const folder = join(PROJECT, 'node_modules', '.cache', 'order-backend');
   try {

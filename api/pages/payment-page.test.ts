@@ -69,10 +69,8 @@ describe('the page of an order', () => {
   });
 
   test('says why the last payment failed, and lets the customer try again', () => {
-    const words = describeForCustomer(
-      waiting(['payment.failed', 'The payment failed: the card has insufficient funds.']),
-    );
-    expect(words).toMatchObject({ canPay: true, alerts: ['The payment failed: the card has insufficient funds.'] });
+    const words = describeForCustomer(waiting(['payment.failed', 'The payment failed: there are insufficient funds.']));
+    expect(words).toMatchObject({ canPay: true, alerts: ['The payment failed: there are insufficient funds.'] });
   });
 
   test('asks for nothing while a delayed payment is on its way', () => {
