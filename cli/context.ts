@@ -9,10 +9,10 @@ import { connectTemporal } from '../platform/temporal.ts';
 import { CliError, exitCodes } from './errors.ts';
 import type { CliSettings } from './settings.ts';
 
-/** A person waits: what does not answer by then is away. */
+/** Short, since a person is waiting. */
 const CONNECT_TIMEOUT_MS = 4000;
 
-/** What the commands work with; each part is only reached for when a command needs it. */
+/** What the commands work with; each part connects only when a command needs it. */
 export type Context = {
   readonly settings: CliSettings;
   readonly database: Database;

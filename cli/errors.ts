@@ -3,7 +3,7 @@ import { ApiError, isAway } from '../api/errors.ts';
 import { ConfigError } from '../platform/config.ts';
 import { TemporalRefusedError } from '../platform/temporal.ts';
 
-/** What a command ends with; docs/operations.md tells scripts about them. */
+/** The exit codes of the commands, documented in docs/operations.md. */
 export const exitCodes = {
   done: 0,
   fault: 1,
@@ -16,7 +16,7 @@ export const exitCodes = {
 
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 
-/** A command can't do what it was asked for. The message says why and what to do; no stack trace is shown. */
+/** A command can't do what was asked. The message says why and what to do; no stack trace is shown. */
 export class CliError extends Error {
   override readonly name = 'CliError';
   readonly exitCode: ExitCode;
@@ -27,7 +27,7 @@ export class CliError extends Error {
   }
 }
 
-/** Turns whatever was thrown into what the person is told; undefined if it is a fault of ours. */
+/** Turns whatever was thrown into an error for the operator; returns undefined if it is a bug. */
 export function toCliError(error: unknown): CliError | undefined {
   if (error instanceof CliError) return error;
   if (error instanceof ConfigError || error instanceof TemporalRefusedError) {
@@ -35,14 +35,14 @@ export function toCliError(error: unknown): CliError | undefined {
   }
   if (error instanceof ApiError) return ofUseCase(error);
   if (isAway(error)) {
-    return new CliError(exitCodes.away, `${awayOf(error)}. \`npm run cli -- doctor\` tells what is wrong.`, {
+    return new CliError(exitCodes.away, `${awayOf(error)}. \`npm run cli -- doctor\` shows what is wrong.`, {
       cause: error,
     });
   }
   return undefined;
 }
 
-/** What the API and the commands share answers in the API's words; an operator is told what to do next as well. */
+/** Errors of the use cases that API and commands share, with what an operator can do next. */
 function ofUseCase(error: ApiError): CliError {
   const { kind, message, data } = error;
   const [orderId, status] = [String(data?.['order_id']), String(data?.['status'])];
@@ -59,7 +59,7 @@ function ofUseCase(error: ApiError): CliError {
     case 'noWorkflow':
       return told(
         exitCodes.refused,
-        `Order ${orderId} is ${status}, but no workflow runs for it. \`npm run cli -- doctor\` shows such orders, and with --repair ends them safely.`,
+        `Order ${orderId} is ${status}, but no workflow runs for it. \`npm run cli -- doctor\` shows such orders, and \`doctor --repair\` recovers them.`,
       );
     case 'notCancellable': {
       if (status !== 'PAID' && status !== 'FINISHED') return told(exitCodes.refused, message);
@@ -79,7 +79,9 @@ function awayOf(error: unknown): string {
   return `PostgreSQL or Temporal does not answer (${reasonOf(error)})`;
 }
 
-/** Node gives a refused connection as an AggregateError without a message, and fetch hides its reason in the cause. */
+/**
+ * Node reports a refused connection as an AggregateError without a message, and fetch hides its reason in the cause.
+ */
 export function reasonOf(error: unknown): string {
   if (error instanceof AggregateError) return reasonOf(error.errors[0]);
   if (!(error instanceof Error)) return String(error);

@@ -8,7 +8,7 @@ import { CliError, exitCodes } from './errors.ts';
 import type { CommandResult } from './run-command.ts';
 import { formatTime, table } from './text.ts';
 
-/** Changes that are listed at most; older ones are in the table `item_changes`. */
+/** The most changes to list; older ones are in the table `item_changes`. */
 const MAX_CHANGES = 1000;
 
 type Reason = { readonly reason?: string | undefined };
@@ -27,10 +27,10 @@ export async function changeItem(
   { reason }: Reason,
 ): Promise<CommandResult> {
   const changed = await createCatalogue(database).changeItem(itemId, fields, { by: operatorName(), reason });
-  return { data: changed, text: `${describe(changed)} Orders that exist keep their names and prices.` };
+  return { data: changed, text: `${describe(changed)} Existing orders keep their names and prices.` };
 }
 
-/** Shows what was changed of an item, by whom and why. */
+/** Shows the changes of an item: what, by whom and why. */
 export async function showItemChanges({ database }: Context, itemId: string): Promise<CommandResult> {
   if ((await findItem(database, itemId)) === undefined) {
     throw new CliError(
@@ -47,7 +47,7 @@ export async function showItemChanges({ database }: Context, itemId: string): Pr
       .join(', '),
     reason ?? '',
   ]);
-  const text = rows.length === 0 ? 'Nothing was changed.' : table([['WHEN', 'WHO', 'WHAT', 'WHY'], ...rows]);
+  const text = rows.length === 0 ? 'No changes.' : table([['WHEN', 'WHO', 'WHAT', 'WHY'], ...rows]);
   return { data: changes, text };
 }
 

@@ -8,7 +8,7 @@ const program = createProgram((code) => {
 try {
   await program.parseAsync();
 } catch (error) {
-  // Commander has printed the help, or what is wrong, itself.
+  // Commander has already printed the help, or what is wrong.
   if (!(error instanceof CommanderError)) throw error;
   process.exitCode = usageExitCode(error);
 }

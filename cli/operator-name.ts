@@ -1,6 +1,6 @@
 import { userInfo } from 'node:os';
 
-/** Under whose name is written down what is done from the command line. */
+/** The name under which changes from the command line are recorded. */
 export function operatorName(): string {
   return `command line: ${userInfo().username}`;
 }

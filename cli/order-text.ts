@@ -4,10 +4,10 @@ import { isTerminal } from '../domain/order-status.ts';
 import { formatDuration, formatTime, styled, table } from './text.ts';
 import type { WorkflowState } from './workflow-state.ts';
 
-/** Where operators look further; null where there is nothing to see. */
+/** Links for operators; null if there is nothing to see. */
 export type Links = { readonly temporal: string; readonly zipkin: string; readonly stripe: string | null };
 
-/** An order for people: what it is, what happened to it and when, and where to look further. */
+/** Describes an order for people: what was ordered, what happened when, and where to look further. */
 export function describeOrder(order: OrderRecord, workflow: WorkflowState, links: Links): string {
   return [
     `${styled('bold', `Order ${order.orderId}`)}  ${order.status}`,
@@ -61,10 +61,10 @@ function describeTimeline({ timeline }: OrderRecord): string {
 }
 
 function describeState(order: OrderRecord, workflow: WorkflowState): string {
-  if (workflow.found === 'unknown') return `not known: ${workflow.problem}`;
-  const gone = `Nothing looks after this order: \`npm run cli -- doctor\` says why, and with --repair takes it up again`;
+  if (workflow.found === 'unknown') return `unknown: ${workflow.problem}`;
+  const gone = `No workflow handles this order: \`npm run cli -- doctor --repair\` recovers it`;
   if (!workflow.found) {
-    return isTerminal(order.status) ? 'ended; Temporal has forgotten it (its retention is over)' : `gone. ${gone}`;
+    return isTerminal(order.status) ? 'ended; Temporal no longer keeps it (its retention is over)' : `gone. ${gone}`;
   }
   const isLost = !isTerminal(order.status) && workflow.status !== 'RUNNING';
   return isLost ? `${workflow.status}, but the order has not ended. ${gone}` : workflow.status.toLowerCase();
@@ -74,6 +74,6 @@ function pendingOf(workflow: WorkflowState): string[] {
   if (workflow.found !== true) return [];
   return workflow.pending.map(({ activity, attempt, failure }) => {
     const tried = attempt > 1 ? `, attempt ${attempt}` : '';
-    return `at work on ${activity}${tried}${failure === null ? '' : `; the last one failed: ${failure}`}`;
+    return `running ${activity}${tried}${failure === null ? '' : `; the last attempt failed: ${failure}`}`;
   });
 }

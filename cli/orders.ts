@@ -50,8 +50,8 @@ export async function showOrders({ database }: Context, filter: OrderFilter, lim
 }
 
 /**
- * Cancels an order as an operator: its Checkout Session is closed, its stock comes back, and a payment that
- * comes meanwhile is refunded.
+ * Cancels an order as an operator: its Checkout Session is closed, its stock is released, and a payment that
+ * arrives meanwhile is refunded.
  */
 export async function cancel(context: Context, orderId: string, reason: string): Promise<CommandResult> {
   const { order, ended } = await cancelOrder(useCaseOf(context), orderId, {
@@ -64,11 +64,11 @@ export async function cancel(context: Context, orderId: string, reason: string):
     data: { orderId, status, done: ended },
     text: ended
       ? `Order ${orderId} is ${status}.`
-      : `Order ${orderId} has taken the request and is being cancelled. \`order show ${orderId}\` tells how it ends.`,
+      : `Order ${orderId} is being cancelled. \`order show ${orderId}\` shows how it ends.`,
   };
 }
 
-/** Refunds an order, and puts its goods back into stock if that is asked for. */
+/** Refunds an order, and puts its goods back into stock if requested. */
 export async function refund(context: Context, orderId: string, request: RefundRequest): Promise<CommandResult> {
   const { order, outcome } = await refundOrder(useCaseOf(context), orderId, {
     ...request,
@@ -78,8 +78,8 @@ export async function refund(context: Context, orderId: string, request: RefundR
   const restocked = request.restock ? ', and the goods are back in stock' : '';
   const text = {
     refunded: `Order ${orderId} is ${status}: Stripe has accepted the refund of ${formatMoney({ amountMinor, currency })}${restocked}.`,
-    refundedBefore: `Order ${orderId} was refunded before; nothing was changed.`,
-    underWay: `The refund of order ${orderId} is under way and goes on by itself. \`order show ${orderId}\` tells how it ends.`,
+    refundedBefore: `Order ${orderId} was already refunded; nothing was changed.`,
+    underWay: `The refund of order ${orderId} is under way; no further action is needed. \`order show ${orderId}\` shows how it ends.`,
   }[outcome];
   return { data: { orderId, status, done: outcome !== 'underWay' }, text };
 }
@@ -89,11 +89,11 @@ export async function release(context: Context, orderId: string): Promise<Comman
   const { status } = await releaseOrder(useCaseOf(context), orderId, operatorName());
   return {
     data: { orderId, status },
-    text: `Order ${orderId} is released: it is shipped although its payment is in doubt. \`order show ${orderId}\` tells how it goes on.`,
+    text: `Order ${orderId} is released: it is shipped although its payment is in doubt. \`order show ${orderId}\` shows how it goes on.`,
   };
 }
 
-/** What the API's use cases work with, of what commands have. */
+/** The dependencies of the use cases that commands share with the API. */
 function useCaseOf({ database, orderWorkflow, logger }: Context) {
   return { findOrder: (orderId: string) => findOrder(database, orderId), orderWorkflow, logger };
 }

@@ -34,20 +34,20 @@ type ItemOptions = {
 };
 
 const EXIT_CODES = `
-Exit codes: 0 done, 1 a fault of ours, 2 wrong usage or settings, 3 no such order or item, 4 the order's state does
+Exit codes: 0 done, 1 an internal error, 2 wrong usage or settings, 3 no such order or item, 4 the order's state does
 not allow it, 5 PostgreSQL or Temporal does not answer, 6 the doctor has found a problem.
 
-It works with the running \`npm start\`; DATABASE_URL, TEMPORAL_ADDRESS and the other settings of docs/configuration.md
-lead it elsewhere.`;
+By default it works with the running \`npm start\`; set DATABASE_URL, TEMPORAL_ADDRESS and the other settings of
+docs/configuration.md to use another installation.`;
 
-/** @param onExit told the exit code of the command that was run */
+/** @param onExit called with the exit code of the command */
 export function createProgram(onExit: (code: ExitCode) => void): Command {
   const program = new Command('npm run cli --')
-    .description('Looks after orders and stock, and finds out what is wrong.')
+    .description('Manages orders, items and stock, and finds out what is wrong.')
     .addHelpText('after', EXIT_CODES)
-    // Before the commands are added: they inherit it.
+    // Before the commands are added, which inherit it.
     .exitOverride()
-    .showHelpAfterError('Add --help to see how it is used.')
+    .showHelpAfterError('Add --help for usage.')
     .configureHelp({ helpWidth: 110 });
 
   const execute = async ({ json }: Json, command: (context: Context) => Promise<CommandResult>): Promise<void> => {
@@ -64,7 +64,7 @@ export function createProgram(onExit: (code: ExitCode) => void): Command {
   command(order, 'list', 'List orders, the newest first.')
     .addOption(new Option('--status <status>', 'only orders in this status').choices(orderStatuses))
     .option('--customer <id>', 'only orders of this customer')
-    .option('--limit <number>', `orders at most, 1 to ${MAX_LIMIT}`, wholeNumber(1, MAX_LIMIT), DEFAULT_LIMIT)
+    .option('--limit <number>', `the most orders to list, 1 to ${MAX_LIMIT}`, wholeNumber(1, MAX_LIMIT), DEFAULT_LIMIT)
     .action((options: Json & { status?: OrderStatus; customer?: string; limit: number }) => {
       const { status, customer: customerId, limit } = options;
       return execute(options, (context) => showOrders(context, { status, customerId }, limit));
@@ -72,16 +72,16 @@ export function createProgram(onExit: (code: ExitCode) => void): Command {
   command(
     order,
     'cancel',
-    'Cancel an order that is not paid: its payment link is closed, its stock comes back, and a payment that comes meanwhile is refunded.',
+    'Cancel an unpaid order: its payment link is closed, its stock is released, and a payment that arrives meanwhile is refunded.',
   )
     .addArgument(orderIdArgument())
     .option('--reason <sentence>', 'why, as the customer reads it', asSentence, DEFAULT_CANCEL_REASON)
     .action((orderId: string, options: Json & { reason: string }) =>
       execute(options, (context) => cancel(context, orderId, options.reason)),
     );
-  command(order, 'refund', 'Refund a paid or finished order in full. Asked twice, it is done once.')
+  command(order, 'refund', 'Refund a paid or finished order in full. A repeat changes nothing.')
     .addArgument(orderIdArgument())
-    .option('--restock', 'the goods go back into stock', false)
+    .option('--restock', 'put the goods back into stock', false)
     .option('--reason <sentence>', 'why, as the customer reads it', asSentence, DEFAULT_REFUND_REASON)
     .action((orderId: string, options: Json & { restock: boolean; reason: string }) =>
       execute(options, (context) => refund(context, orderId, { restock: options.restock, reason: options.reason })),
@@ -94,16 +94,16 @@ export function createProgram(onExit: (code: ExitCode) => void): Command {
     .addArgument(orderIdArgument())
     .action((orderId: string, options: Json) => execute(options, (context) => release(context, orderId)));
 
-  const item = program.command('item').description('Add and change what is sold. Orders that exist are not touched.');
+  const item = program.command('item').description('Add and change items. Existing orders are not affected.');
   const onSale = () => new Option('--on-sale', 'it can be ordered').conflicts('offSale');
-  const offSale = () => new Option('--off-sale', 'it cannot be ordered, and orders that exist go on');
+  const offSale = () => new Option('--off-sale', 'it cannot be ordered; existing orders are not affected');
   const price = wholeNumber(1, MAX_PRICE);
   command(item, 'add', 'Add an item.')
     .argument('<item-id>')
     .requiredOption('--name <name>', 'what customers call it')
     .requiredOption('--price <number>', 'in minor units of the currency, cents for USD', price)
     .requiredOption('--currency <code>', 'three capital letters', currency)
-    .option('--stock <number>', 'pieces that are there', wholeNumber(0, MAX_ADDED), 0)
+    .option('--stock <number>', 'pieces in stock at the start', wholeNumber(0, MAX_ADDED), 0)
     .addOption(offSale())
     .option('--reason <sentence>', REASON)
     .action((itemId: string, options: Json & NewItemOptions) =>
@@ -125,22 +125,27 @@ export function createProgram(onExit: (code: ExitCode) => void): Command {
         return changeItem(context, itemId, { name, unitAmountMinor, onSale }, options);
       }),
     );
-  command(item, 'changes', 'Show what was changed of an item, by whom and why.')
+  command(item, 'changes', 'Show the changes of an item: what, by whom and why.')
     .argument('<item-id>')
     .action((itemId: string, options: Json) => execute(options, (context) => showItemChanges(context, itemId)));
 
-  const stock = program.command('stock').description('List stock, add what has come in, and take out what is lost.');
+  const stock = program.command('stock').description('List stock, add new stock, and remove what is lost.');
   command(stock, 'list', 'List all items with what is available and what orders hold.').action((options: Json) =>
     execute(options, showStock),
   );
   for (const [name, sign, description, reason] of [
-    ['add', 1, 'Add stock that has come in.', 'Stock came in.'],
-    ['remove', -1, 'Take out what is lost, broken or was miscounted; what orders hold is theirs.', undefined],
+    ['add', 1, 'Add new stock.', 'New stock.'],
+    [
+      'remove',
+      -1,
+      'Remove pieces that are lost, broken or were miscounted; what orders hold can’t be removed.',
+      undefined,
+    ],
   ] as const) {
     const verb = command(stock, name, description)
       .argument('<item-id>')
       .argument('<quantity>', `pieces, 1 to ${MAX_ADDED}`, wholeNumber(1, MAX_ADDED));
-    // What is taken out without a word is a question later.
+    // A removal without a reason can't be explained later.
     const withReason =
       reason === undefined
         ? verb.requiredOption('--reason <sentence>', REASON)
@@ -153,11 +158,11 @@ export function createProgram(onExit: (code: ExitCode) => void): Command {
   command(
     program,
     'doctor',
-    'Check settings and everything that orders depend on, and find orders that nothing looks after.',
+    'Check the settings and everything that orders depend on, and find orders whose workflow is gone.',
   )
     .option(
       '--repair',
-      'look after orders whose workflow is gone: unpaid ones are closed at Stripe and cancelled, paid ones shipped',
+      'recover orders whose workflow is gone: unpaid ones are closed at Stripe and cancelled, paid ones shipped',
       false,
     )
     .action((options: Json & { repair: boolean }) => execute(options, (context) => runDoctor(context, options)));
@@ -171,7 +176,7 @@ function orderIdArgument(): Argument {
   });
 }
 
-/** Wrong usage ends with a code of its own; --help with 0. */
+/** Returns the exit code for an error of commander's: 0 for --help, else the one for wrong usage. */
 export function usageExitCode(error: { readonly exitCode: number }): ExitCode {
   return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
 }
@@ -186,5 +191,5 @@ function wholeNumber(smallest: number, largest: number): (text: string) => numbe
 
 function currency(text: string): string {
   if (Intl.supportedValuesOf('currency').includes(text)) return text;
-  throw new InvalidArgumentError('It must be the code of a currency in capital letters, such as USD.');
+  throw new InvalidArgumentError('It must be a currency code in capital letters, such as USD.');
 }

@@ -4,13 +4,13 @@ import { createContext } from './context.ts';
 import { type ExitCode, exitCodes, toCliError } from './errors.ts';
 import { loadCliSettings } from './settings.ts';
 
-/** What a command has to say: to programs, and to people. */
+/** The result of a command: `data` for programs, `text` for people. */
 export type CommandResult = { readonly data: unknown; readonly text: string; readonly exitCode?: ExitCode };
 
 /**
- * Runs a command with what it needs, prints what it gives, and closes all of it.
+ * Runs a command with its context, prints the result, and closes the context.
  *
- * @param json whether data are printed instead of text; failures are then JSON too, on the standard error
+ * @param json whether to print the data instead of the text; failures are then JSON too, on standard error
  * @returns the exit code
  */
 export async function runCommand(
@@ -30,7 +30,9 @@ export async function runCommand(
   }
 }
 
-/** What a person can mend is said in words; anything else is a fault of ours and comes with its stack trace. */
+/**
+ * An error that the operator can fix is printed as a message; anything else is a bug, and comes with its stack trace.
+ */
 function printFailure(error: unknown, json: boolean): ExitCode {
   const known = toCliError(error);
   const exitCode = known?.exitCode ?? exitCodes.fault;

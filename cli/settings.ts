@@ -6,17 +6,17 @@ import { CONNECTIONS_FILE, loadProjectEnvFile, PROJECT_FOLDER } from '../platfor
 
 export type CliSettings = {
   readonly config: Config;
-  /** Where the addresses of a running `npm start` were found; undefined where none runs. */
+  /** The file with the addresses of a running `npm start`; undefined if none is running. */
   readonly stackFile: string | undefined;
-  /** A running `npm start` works with a real Stripe whose key this command was not told. */
+  /** Whether a running `npm start` uses the real Stripe with a key that is not set for this command. */
   readonly stripeKeyIsElsewhere: boolean;
 };
 
 /**
  * The settings that a command works with: the environment, then the project's `.env`, then what a running `npm start`
- * has written down of itself, then the defaults.
+ * has recorded about itself, then the defaults.
  *
- * @throws ConfigError naming each variable that is wrong, and its mend
+ * @throws ConfigError naming each variable that is wrong, and the fix
  */
 export function loadCliSettings(environment?: Readonly<Record<string, string | undefined>>): CliSettings {
   if (environment === undefined) loadProjectEnvFile();

@@ -18,14 +18,14 @@ export async function showStock({ database }: Context): Promise<CommandResult> {
     String(item.initial),
     String(item.restocked),
   ]);
-  const head = ['ITEM', 'NAME', 'PRICE', 'ON SALE', 'AVAILABLE', 'HELD BY ORDERS', 'AT THE START', 'BOOKED SINCE'];
+  const head = ['ITEM', 'NAME', 'PRICE', 'ON SALE', 'AVAILABLE', 'HELD BY ORDERS', 'AT THE START', 'ADDED SINCE'];
   return { data: items, text: table([head, ...rows]) };
 }
 
 /**
- * Adds stock that has come in, or takes out what is lost.
+ * Adds new stock, or removes what is lost.
  *
- * @param change pieces, negative to take out
+ * @param change pieces, negative to remove them
  */
 export async function changeStock(
   { database }: Context,
@@ -34,6 +34,6 @@ export async function changeStock(
   reason: string,
 ): Promise<CommandResult> {
   const { available } = await createCatalogue(database).changeStock(itemId, change, { by: operatorName(), reason });
-  const done = change > 0 ? `${change} added` : `${-change} taken out`;
+  const done = change > 0 ? `${change} added` : `${-change} removed`;
   return { data: { itemId, change, available }, text: `${itemId}: ${done}, ${available} available now.` };
 }

@@ -3,12 +3,12 @@ import { stdout } from 'node:process';
 
 type Format = Parameters<typeof styleText>[0];
 
-/** Colours where a person looks, plain text where a program reads. */
+/** Styles a text on a terminal; leaves it plain if the output goes to a file or another program. */
 export function styled(format: Format, text: string): string {
   return stdout.isTTY && stdout.hasColors() ? styleText(format, text) : text;
 }
 
-/** Rows in columns that are as wide as they must be; the first row is the head. */
+/** Formats rows as aligned columns; the first row is the header. */
 export function table(rows: readonly (readonly string[])[], indent = ''): string {
   const columns = Math.max(0, ...rows.map((row) => row.length));
   const widths = Array.from({ length: columns }, (_, column) =>
@@ -22,12 +22,12 @@ export function table(rows: readonly (readonly string[])[], indent = ''): string
     .join('\n');
 }
 
-/** A moment in the time zone of whoever looks: `2026-11-22 12:00:03`. */
+/** Formats a time in the local time zone: `2026-11-22 12:00:03`. */
 export function formatTime(date: Date): string {
   return date.toLocaleString('sv-SE');
 }
 
-/** A span of time for people: `0.3 s`, `42 s`, `5 min`, `3 h`, `12 days`. */
+/** Formats a duration for people: `0.3 s`, `42 s`, `5 min`, `3 h`, `12 days`. */
 export function formatDuration(milliseconds: number): string {
   const seconds = milliseconds / 1000;
   if (seconds < 10) return `${Math.max(0, seconds).toFixed(1)} s`;

@@ -2,7 +2,7 @@ import { WorkflowNotFoundError } from '@temporalio/client';
 import type { Context } from './context.ts';
 import { reasonOf } from './errors.ts';
 
-/** A step that is tried again and again, with what went wrong the last time. */
+/** An activity that is running or being retried, with its last failure. */
 export type PendingStep = { readonly activity: string; readonly attempt: number; readonly failure: string | null };
 
 export type WorkflowState =
@@ -11,14 +11,14 @@ export type WorkflowState =
       /** `RUNNING`, or how it ended: `COMPLETED`, `FAILED`, `TERMINATED`, `CANCELED`, `TIMED_OUT`. */
       readonly status: string;
       readonly pending: readonly PendingStep[];
-      /** How often its code has failed in a row at the same place; more than a few times is a bug. */
+      /** How many times in a row its workflow task has failed; more than a few mean a bug. */
       readonly taskAttempt: number;
     }
-  /** Temporal has none: it forgets closed workflows after its retention. */
+  /** Temporal has no such workflow: it forgets closed ones after the retention period. */
   | { readonly found: false }
   | { readonly found: 'unknown'; readonly problem: string };
 
-/** Says how the workflow of this id stands at Temporal; it does not throw where Temporal is away. */
+/** Describes the workflow with this id; returns `unknown` instead of throwing if Temporal is down. */
 export async function describeWorkflow(context: Context, workflowId: string): Promise<WorkflowState> {
   try {
     const client = await context.temporal();

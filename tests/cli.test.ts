@@ -98,7 +98,7 @@ describe('the command line', () => {
     expect(added).toMatchObject({ code: 0, out: `${PENCIL}: 7 added, ${available + 7} available now.\n` });
     expect(await world.stockOf(PENCIL)).toBe(available + 7);
     const removed = await cli(['stock', 'remove', PENCIL, '3', '--reason', 'Broken in the shop.']);
-    expect(removed).toMatchObject({ code: 0, out: `${PENCIL}: 3 taken out, ${available + 4} available now.\n` });
+    expect(removed).toMatchObject({ code: 0, out: `${PENCIL}: 3 removed, ${available + 4} available now.\n` });
     const tooMany = await cli(['stock', 'remove', PENCIL, String(available + 5), '--reason', 'Counted.']);
     expect(tooMany).toMatchObject({ code: 4, err: expect.stringContaining(`${available + 4} are available`) });
     expect(await world.stockOf(PENCIL)).toBe(available + 4);
@@ -132,7 +132,7 @@ describe('the command line', () => {
     { args: ['item', 'change', 'nothing', '--on-sale', '--off-sale'], code: 2, says: 'cannot be used with' },
     { args: ['item', 'change', 'nothing', '--on-sale'], code: 3, says: 'There is no item nothing' },
     { args: ['item', 'changes', 'nothing'], code: 3, says: 'There is no item nothing' },
-    { args: 'item add pin --name Pin --price 5 --currency QQQ'.split(' '), code: 2, says: 'the code of a currency' },
+    { args: 'item add pin --name Pin --price 5 --currency QQQ'.split(' '), code: 2, says: 'a currency code' },
     { args: ['nonsense'], code: 2, says: "unknown command 'nonsense'" },
     { args: ['order', 'show', 'a'.repeat(24)], code: 3, says: `There is no order ${'a'.repeat(24)}` },
     { args: ['order', 'refund', 'a'.repeat(24)], code: 3, says: 'There is no order' },

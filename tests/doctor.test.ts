@@ -169,7 +169,7 @@ describe('the doctor', () => {
     const found = await problems(other);
     await other.close();
     expect(found.filter(({ about }) => about === 'Webhook')).toMatchObject([
-      { message: expect.stringContaining('it runs with another one') },
+      { message: expect.stringContaining('it runs with another secret') },
     ]);
     expect(found.filter(({ about }) => about === 'Workers').map(({ message }) => message)).toEqual([
       expect.stringContaining('workflow tasks of task queue nobody-is-here-orders'),

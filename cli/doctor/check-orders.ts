@@ -10,14 +10,14 @@ import { describeWorkflow, type WorkflowState } from '../workflow-state.ts';
 import { attempt, type Finding, ok, problem, warning } from './finding.ts';
 
 const ABOUT = 'Orders';
-const SEE_TEMPORAL = 'See what is said of PostgreSQL and Temporal.';
+const SEE_TEMPORAL = 'See the findings on PostgreSQL and Temporal.';
 const MINUTE_MS = 60_000;
-/** What is described in full; the rest is counted. */
+/** The most orders to describe in full; the rest are counted. */
 const MAX_DESCRIBED = 20;
-/** A workflow task that fails more often is not a hiccup. */
+/** A workflow task that has failed more often will not recover by itself. */
 const MAX_TASK_ATTEMPTS = 3;
 
-/** Orders that wait longer than they should, that nobody looks after, and workflows that belong to no order. */
+/** Finds orders whose workflow is gone, orders that wait longer than they should, and workflows without an order. */
 export async function checkOrders(context: Context): Promise<readonly Finding[]> {
   return attempt(ABOUT, SEE_TEMPORAL, async () => {
     const client = await context.temporal();
@@ -33,14 +33,14 @@ export async function checkOrders(context: Context): Promise<readonly Finding[]>
       )),
       ...(await findWorkflowsWithoutOrder(context, running)),
     ];
-    return findings.length > 0 ? findings : [ok(ABOUT, `all ${open.length} open orders are being looked after`)];
+    return findings.length > 0 ? findings : [ok(ABOUT, `all ${open.length} open orders have a running workflow`)];
   });
 }
 
 /** An order that has not ended, and whose workflow is not running. */
 export type LostOrder = ListedOrder & { readonly workflow: string };
 
-/** Finds the open orders whose workflow is gone; each is asked for by its id, since lists lag behind. */
+/** Finds the open orders whose workflow is gone; each is checked by its id, since Temporal's lists lag behind. */
 export async function findLostOrders(
   context: Context,
   open: readonly ListedOrder[],
@@ -59,7 +59,7 @@ export async function findLostOrders(
   return lost;
 }
 
-/** Its workflow came to an end of its own that its row does not know: the database is older than Temporal's. */
+/** Whether its workflow completed without the row knowing: PostgreSQL was restored to an earlier time. */
 export function isBehind({ workflow }: LostOrder): boolean {
   return workflow === 'COMPLETED';
 }
@@ -69,25 +69,25 @@ function describeLost(order: LostOrder): Finding {
   if (isBehind(order)) {
     return problem(
       ABOUT,
-      `Order ${orderId} is ${status}, but its workflow has ended: PostgreSQL was restored to before that`,
-      'It is not repaired by itself, since its goods may have left: see docs/operations.md, "After a restore".',
+      `Order ${orderId} is ${status}, but its workflow has ended: PostgreSQL was restored to a time before that`,
+      '--repair leaves it alone, since its goods may have left: see docs/operations.md, "After a restore".',
       [orderId],
     );
   }
-  const fate = workflow === 'gone' ? 'Temporal knows no workflow of it' : `its workflow is ${workflow}`;
+  const fate = workflow === 'gone' ? 'Temporal has no workflow for it' : `its workflow is ${workflow}`;
   const repair =
     status === 'PAID'
       ? 'ships it, or refunds it if it cannot be shipped'
       : 'closes its Checkout Session at Stripe, refunds what was paid and cancels it';
   return problem(
     ABOUT,
-    `Order ${orderId} is ${status}, but ${fate}: nothing looks after it`,
+    `Order ${orderId} is ${status}, but ${fate}, so nothing happens to it`,
     `\`npm run cli -- doctor --repair\` ${repair}.`,
     [orderId],
   );
 }
 
-/** The workflows of orders that run, by order id, with their start. */
+/** Returns the start time of each running order workflow, by order id. */
 export async function listRunning(context: Context, client: Client): Promise<Map<string, Date>> {
   const { orders } = taskQueues(context.settings.config.temporal.taskQueuePrefix);
   const query = `WorkflowType IN ('${ORDER_LIFECYCLE}', '${RECOVER_ORDER}') AND ExecutionStatus = 'Running' AND TaskQueue = '${orders}'`;
@@ -96,7 +96,7 @@ export async function listRunning(context: Context, client: Client): Promise<Map
   return running;
 }
 
-/** How long an order may stay in a status before somebody should look, in milliseconds. */
+/** How long an order may stay in a status before an operator should look, in milliseconds. */
 function patienceMs(status: OrderStatus, paymentWindowMs: number): number {
   if (status === 'PENDING') return 2 * MINUTE_MS;
   return status === 'PAID' ? 10 * MINUTE_MS : paymentWindowMs + 10 * MINUTE_MS;
@@ -111,9 +111,9 @@ async function findSlowOrders(context: Context, open: readonly ListedOrder[]): P
     const { orderId, status } = order;
     const workflow = await describeWorkflow(context, orderId);
     const message = `Order ${orderId} has been ${status} for ${formatDuration(waitedMs(order))}; ${reasonFor(workflow, status)}`;
-    const mend = `\`npm run cli -- order show ${orderId}\` tells more; see docs/operations.md, "An order is stuck".`;
+    const fix = `\`npm run cli -- order show ${orderId}\` shows more; see docs/operations.md, "An order is stuck".`;
     findings.push(
-      isFailing(workflow) ? problem(ABOUT, message, mend, [orderId]) : warning(ABOUT, message, mend, [orderId]),
+      isFailing(workflow) ? problem(ABOUT, message, fix, [orderId]) : warning(ABOUT, message, fix, [orderId]),
     );
   }
   const rest = slow.slice(MAX_DESCRIBED).map(({ orderId }) => orderId);
@@ -130,20 +130,20 @@ function isFailing(workflow: WorkflowState): boolean {
 }
 
 function reasonFor(workflow: WorkflowState, status: OrderStatus): string {
-  if (workflow.found !== true) return 'its workflow could not be asked why';
-  if (isFailing(workflow)) return `its workflow fails in our own code, ${workflow.taskAttempt} times now`;
+  if (workflow.found !== true) return 'its workflow could not be read, so the reason is unknown';
+  if (isFailing(workflow)) return `its workflow has failed in our own code ${workflow.taskAttempt} times in a row`;
   const [step] = workflow.pending;
   if (step !== undefined) {
     return step.failure === null
-      ? `${step.activity} is not done yet: it is at work, or no worker takes it`
-      : `${step.activity} fails, ${step.attempt} times now: ${step.failure}`;
+      ? `${step.activity} is still running, or no worker takes it`
+      : `${step.activity} keeps failing (attempt ${step.attempt}): ${step.failure}`;
   }
   return status === 'WAITING_FOR_PAYMENT'
-    ? 'its payment may still be on its way from the bank'
-    : 'no step is at work: it is held, pauses before the next attempt, or no worker takes its workflow tasks';
+    ? 'its payment may still be processing at the bank'
+    : 'no step is running: it is held, pauses before the next attempt, or no worker takes its workflow tasks';
 }
 
-/** Workflows that have run for a while and whose order has no row: creates that hang, or a database that was restored. */
+/** Finds workflows that have run for a while without a row: creates that hang, or a database that was restored. */
 async function findWorkflowsWithoutOrder(context: Context, running: ReadonlyMap<string, Date>): Promise<Finding[]> {
   const old = [...running].filter(([, startedAt]) => Date.now() - startedAt.getTime() > MINUTE_MS).map(([id]) => id);
   const existing = await findExistingOrderIds(context.database, old);
@@ -155,7 +155,7 @@ async function findWorkflowsWithoutOrder(context: Context, running: ReadonlyMap<
       problem(
         ABOUT,
         `A workflow runs for order ${orderId}, but PostgreSQL has no such order; ${reasonFor(workflow, 'PENDING')}`,
-        'A worker or PostgreSQL may be away; else the database was restored: see docs/operations.md, "After a restore".',
+        'A worker or PostgreSQL may be down; otherwise the database was restored: see docs/operations.md, "After a restore".',
         [orderId],
       ),
     );

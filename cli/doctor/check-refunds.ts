@@ -6,23 +6,23 @@ import { attempt, type Finding, ok, problem } from './finding.ts';
 
 const ABOUT = 'Refunds';
 
-/** Refunds of finished orders that were decided on, and that no workflow carries out any more. */
+/** Finds refunds of finished orders that were decided on, and that no workflow is carrying out. */
 export async function checkRefunds(context: Context): Promise<readonly Finding[]> {
-  return attempt(ABOUT, 'See what is said of PostgreSQL and Temporal.', async () => {
+  return attempt(ABOUT, 'See the findings on PostgreSQL and Temporal.', async () => {
     const lost = await findLostRefunds(context);
-    if (lost.length === 0) return [ok(ABOUT, 'all refunds that were decided on are done or under way')];
+    if (lost.length === 0) return [ok(ABOUT, 'all requested refunds are done or under way')];
     return lost.map(({ orderId }) =>
       problem(
         ABOUT,
-        `The refund of order ${orderId} was decided on, and nothing carries it out`,
-        '`npm run cli -- doctor --repair` goes on with it; what Stripe has accepted is not refunded twice.',
+        `The refund of order ${orderId} was requested, and no workflow is carrying it out`,
+        '`npm run cli -- doctor --repair` continues it; what Stripe has accepted is not refunded twice.',
         [orderId],
       ),
     );
   });
 }
 
-/** Goes on with those refunds, as they were decided on. */
+/** Continues those refunds, as they were requested. */
 export async function finishRefunds(context: Context): Promise<Finding[]> {
   const findings: Finding[] = [];
   for (const { orderId, refund } of await findLostRefunds(context)) {

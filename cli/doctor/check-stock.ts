@@ -5,12 +5,12 @@ import { formatTime } from '../text.ts';
 import { attempt, type Finding, ok, problem } from './finding.ts';
 
 const ABOUT = 'Stock';
-/** A create holds its stock a moment before its row is written. */
+/** A create holds its stock shortly before its row is written. */
 const FRESH_MS = 5 * 60_000;
 
-/** For every item, what was there and came in is what is available and what orders hold; nobody holds it for nothing. */
+/** Checks that each item's stock adds up, and that exactly the orders that need stock hold it. */
 export async function checkStock({ database }: Context): Promise<readonly Finding[]> {
-  return attempt(ABOUT, 'See what is said of PostgreSQL.', async () => {
+  return attempt(ABOUT, 'See the findings on PostgreSQL.', async () => {
     const [items, stray, without] = await Promise.all([
       listCountedItems(database),
       listStrayStock(database),
@@ -22,8 +22,8 @@ export async function checkStock({ database }: Context): Promise<readonly Findin
       return [
         problem(
           ABOUT,
-          `${name} (${itemId}): ${initial} at the start and ${restocked} booked since make ${expected}, but ${available} are available and ${held} held by orders`,
-          'Somebody has changed rows by hand, or a restore mixed two states. See docs/operations.md, "Stock is wrong".',
+          `${name} (${itemId}): ${initial} at the start and ${restocked} added since make ${expected}, but ${available} are available and ${held} are held by orders`,
+          'Rows were changed by hand, or a restore mixed two states. See docs/operations.md, "Stock is wrong".',
         ),
       ];
     });
@@ -32,8 +32,8 @@ export async function checkStock({ database }: Context): Promise<readonly Findin
       findings.push(
         problem(
           ABOUT,
-          `${sum(old)} pieces are held for orders that have ended or never were; the oldest since ${formatTime(old[0]?.heldSince ?? new Date())}`,
-          'Orders that never were: `doctor --repair` gives their stock back, once their workflow is gone. See docs/operations.md, "Stock is wrong".',
+          `${sum(old)} pieces are held for orders that have ended or never existed; the oldest since ${formatTime(old[0]?.heldSince ?? new Date())}`,
+          '`npm run cli -- doctor --repair` releases what is held for orders that never existed. See docs/operations.md, "Stock is wrong".',
           old.map(({ orderId }) => orderId),
         ),
       );
@@ -42,7 +42,7 @@ export async function checkStock({ database }: Context): Promise<readonly Findin
       findings.push(
         problem(
           ABOUT,
-          `${without.length} orders hold no stock, so that their goods are sold twice`,
+          `${without.length} orders hold no stock, so their goods could be sold twice`,
           'See docs/operations.md, "Stock is wrong".',
           without,
         ),

@@ -58,7 +58,7 @@ describe('the API version of an endpoint', () => {
         level: 'warning',
         about: 'Webhook',
         message: expect.stringContaining(says),
-        mend: expect.stringContaining(`Make an endpoint with API version ${Stripe.API_VERSION}`),
+        fix: expect.stringContaining(`Make an endpoint with API version ${Stripe.API_VERSION}`),
       },
     ]);
   });

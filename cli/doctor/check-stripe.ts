@@ -7,13 +7,13 @@ import { attempt, type Finding, ok, problem, warning } from './finding.ts';
 const STRIPE = 'Stripe';
 const WEBHOOK = 'Webhook';
 const UNDELIVERED_SINCE_MS = 3 * 24 * 3_600_000;
-/** An event is on its way for a moment. */
+/** Younger events may still be on their way. */
 const ON_ITS_WAY_MS = 60_000;
 const TIMEOUT_MS = 5000;
-/** Stripe's most in one page. */
+/** Stripe's largest page. */
 const PAGE = 100;
 
-/** Stripe takes our key, and its events arrive. */
+/** Checks that Stripe accepts the key, and that its events arrive. */
 export async function checkStripe(context: Context): Promise<readonly Finding[]> {
   const { stripe, settings } = context;
   const { sandboxUrl, livemode } = settings.config.stripe;
@@ -21,27 +21,27 @@ export async function checkStripe(context: Context): Promise<readonly Finding[]>
     return [
       warning(
         STRIPE,
-        '`npm start` runs with a STRIPE_KEY that is not set here, so Stripe was not asked',
-        'Set STRIPE_KEY and STRIPE_ENDPOINT_SECRET here too, or write them into .env.',
+        '`npm start` runs with a STRIPE_KEY that is not set here, so Stripe was not checked',
+        'Set STRIPE_KEY and STRIPE_ENDPOINT_SECRET here too, or put them into .env.',
       ),
     ];
   }
-  const mend =
+  const fix =
     sandboxUrl === undefined
-      ? 'Check STRIPE_KEY at https://dashboard.stripe.com/apikeys, and that this machine may reach api.stripe.com.'
-      : `The local sandbox was looked for at ${sandboxUrl}. Start it (\`npm start\` does), or set STRIPE_KEY.`;
-  return attempt(STRIPE, mend, async () => {
+      ? 'Check STRIPE_KEY at https://dashboard.stripe.com/apikeys, and that this machine can reach api.stripe.com.'
+      : `The local sandbox is expected at ${sandboxUrl}. Start it (\`npm start\` does), or set STRIPE_KEY.`;
+  return attempt(STRIPE, fix, async () => {
     await stripe.checkout.sessions.list({ limit: 1 });
     const mode = livemode ? 'live: it moves real money' : 'test mode';
     return [
-      ok(STRIPE, sandboxUrl === undefined ? `takes the key (${mode})` : `the local sandbox answers at ${sandboxUrl}`),
+      ok(STRIPE, sandboxUrl === undefined ? `accepts the key (${mode})` : `the local sandbox answers at ${sandboxUrl}`),
       ...(await checkUndelivered(stripe)),
       ...(sandboxUrl === undefined ? await checkEndpoints(stripe) : []),
     ];
   });
 }
 
-/** Events of orders that Stripe could not deliver: the receiver is away, or refuses them. */
+/** Finds events of orders that Stripe could not deliver: the receiver is down, or refuses them. */
 async function checkUndelivered(stripe: Stripe): Promise<readonly Finding[]> {
   const now = Date.now();
   const events = await unlessForbidden(
@@ -57,13 +57,13 @@ async function checkUndelivered(stripe: Stripe): Promise<readonly Finding[]> {
   return [
     problem(
       WEBHOOK,
-      `Stripe could not deliver ${count} events of the last days`,
-      "Check that the receiver can be reached from Stripe, and that STRIPE_ENDPOINT_SECRET is the endpoint's. Stripe goes on trying for three days.",
+      `Stripe could not deliver ${count} events of the last three days`,
+      "Check that the receiver can be reached from Stripe, and that STRIPE_ENDPOINT_SECRET is the endpoint's. Stripe retries for three days.",
     ),
   ];
 }
 
-/** The webhook endpoints of the real Stripe's account send what orders act on. */
+/** Checks that a webhook endpoint of the real Stripe's account sends the events that orders act on. */
 async function checkEndpoints(stripe: Stripe): Promise<readonly Finding[]> {
   const endpoints = await unlessForbidden(stripe.webhookEndpoints.list({ limit: PAGE }));
   if (endpoints === undefined) return [];
@@ -73,7 +73,7 @@ async function checkEndpoints(stripe: Stripe): Promise<readonly Finding[]> {
       warning(
         WEBHOOK,
         'No webhook endpoint is registered at Stripe',
-        'With `stripe listen --latest --all-snapshot --forward-to localhost:8301/webhook` that is right; otherwise register one.',
+        'With `stripe listen --latest --all-snapshot --forward-to localhost:8301/webhook` that is expected; otherwise register one.',
       ),
     ];
   }
@@ -90,9 +90,8 @@ async function checkEndpoints(stripe: Stripe): Promise<readonly Finding[]> {
 }
 
 /**
- * The version of the API that the account uses unless somebody asks for another, which is that of an endpoint without a
- * version of its own (https://docs.stripe.com/webhooks/versioning). Stripe tells it nowhere but in the events that it
- * keeps, which are rendered in it.
+ * Returns the account's default API version, which an endpoint without a version of its own uses
+ * (https://docs.stripe.com/webhooks/versioning). Stripe shows it only in its stored events, which are rendered in it.
  */
 async function accountVersion(stripe: Stripe): Promise<string | undefined> {
   const events = await unlessForbidden(stripe.events.list({ limit: 1 }));
@@ -100,8 +99,8 @@ async function accountVersion(stripe: Stripe): Promise<string | undefined> {
 }
 
 /**
- * Finds endpoints whose events are in another version of the API than this code is written for: each of their events
- * costs a request to Stripe, since it is read anew.
+ * Finds endpoints that send events in an API version that this code is not written for: each of their events costs a
+ * request to Stripe, since its object is read again.
  *
  * @param ofAccount the account's default version, if it is known
  */
@@ -118,13 +117,13 @@ export function checkVersions(
         warning(
           WEBHOOK,
           `The endpoint ${url} sends events of another API version (${version}) than this code is written for (${Stripe.API_VERSION})`,
-          `Make an endpoint with API version ${Stripe.API_VERSION} and the same events, set STRIPE_ENDPOINT_SECRET to its secret, and delete this one. Until then each event is read anew from Stripe.`,
+          `Make an endpoint with API version ${Stripe.API_VERSION} and the same events, set STRIPE_ENDPOINT_SECRET to its secret, and delete this one. Until then each event's object is read again from Stripe.`,
         ),
       ];
     });
 }
 
-/** A restricted key need not read all that the doctor would like to know. */
+/** Returns undefined if a restricted key may not read this: the doctor can do without. */
 async function unlessForbidden<T>(asked: Promise<T>): Promise<T | undefined> {
   try {
     return await asked;
@@ -134,7 +133,7 @@ async function unlessForbidden<T>(asked: Promise<T>): Promise<T | undefined> {
   }
 }
 
-/** Of the events that orders act on, those that the fullest of the endpoints does not send. */
+/** Returns the events that orders act on and that the most complete of the endpoints does not send. */
 export function missingEvents(endpoints: readonly (readonly string[])[]): string[] {
   const lists = endpoints.map((events) =>
     events.includes('*') ? [] : stripeEventTypes.filter((type) => !events.includes(type)),
@@ -142,7 +141,9 @@ export function missingEvents(endpoints: readonly (readonly string[])[]): string
   return lists.toSorted((left, right) => left.length - right.length)[0] ?? [];
 }
 
-/** The receiver runs, and with the secret of these settings: it takes an event that means nothing to orders. */
+/**
+ * Checks that the receiver runs with the secret of these settings: it accepts an event that means nothing to orders.
+ */
 export async function checkWebhook({ settings }: Context): Promise<readonly Finding[]> {
   const { webhookUrl } = settings.config.stripeSandbox;
   const [secret = ''] = settings.config.stripe.endpointSecrets;
@@ -155,7 +156,7 @@ export async function checkWebhook({ settings }: Context): Promise<readonly Find
     data: { object: {} },
   });
   const signature = Stripe.webhooks.generateTestHeaderString({ payload, secret });
-  const away = `The receiver was looked for at ${webhookUrl}. Start api/webhook.main.ts, or run the doctor where it can be reached.`;
+  const away = `The receiver is expected at ${webhookUrl}. Start api/webhook.main.ts, or run the doctor on a machine that can reach it.`;
   if (settings.stripeKeyIsElsewhere) return [];
   return attempt(WEBHOOK, away, async () => {
     const response = await fetch(webhookUrl, {
@@ -164,36 +165,36 @@ export async function checkWebhook({ settings }: Context): Promise<readonly Find
       body: payload,
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });
-    if (response.ok) return [ok(WEBHOOK, `${webhookUrl} takes what is signed with STRIPE_ENDPOINT_SECRET`)];
+    if (response.ok) return [ok(WEBHOOK, `${webhookUrl} accepts events that are signed with STRIPE_ENDPOINT_SECRET`)];
     if (response.status !== 400) throw new Error(`${webhookUrl} answers ${response.status}`);
     return [
       problem(
         WEBHOOK,
-        `${webhookUrl} refuses what is signed with STRIPE_ENDPOINT_SECRET: it runs with another one`,
-        'Start the receiver with the same STRIPE_ENDPOINT_SECRET as here. `stripe listen --print-secret` prints that of `stripe listen`.',
+        `${webhookUrl} refuses events that are signed with STRIPE_ENDPOINT_SECRET: it runs with another secret`,
+        'Start the receiver with the same STRIPE_ENDPOINT_SECRET as here. `stripe listen --print-secret` prints the secret of `stripe listen`.',
       ),
     ];
   });
 }
 
-/** The orders API is ready, and traces arrive where they are sent. */
+/** Checks that the orders API is ready, and that Zipkin answers if traces are sent to it. */
 export async function checkServices({ settings: { config } }: Context): Promise<readonly Finding[]> {
   const api = `${config.publicUrl}/readyz`;
   const zipkin = config.telemetry.zipkinUrl;
   const findings = await Promise.all([
-    attempt('Orders API', `Start api/orders-api.main.ts, or set PUBLIC_URL to where it is.`, async () => {
+    attempt('Orders API', `Start api/orders-api.main.ts, or set PUBLIC_URL to its address.`, async () => {
       await answers(api);
       return [ok('Orders API', `is ready at ${config.publicUrl}`)];
     }),
     zipkin === undefined
-      ? [ok('Zipkin', 'no traces are sent to one (ZIPKIN_URL is not set)')]
+      ? [ok('Zipkin', 'is not used (ZIPKIN_URL is not set)')]
       : answers(`${zipkin}/health`).then(
           () => [ok('Zipkin', `answers at ${zipkin}`)],
           (error: unknown) => [
             warning(
               'Zipkin',
               reasonOf(error),
-              `Orders go on without it, and their traces are lost. Start it at ${zipkin}.`,
+              `Orders go on without it, but their traces are lost. Start it at ${zipkin}.`,
             ),
           ],
         ),

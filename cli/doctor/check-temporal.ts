@@ -8,11 +8,13 @@ import { attempt, type Finding, ok, problem } from './finding.ts';
 const ABOUT = 'Temporal';
 const WORKERS = 'Workers';
 
-/** Temporal and the namespace are there, orders can be searched, and every task queue has a worker. */
+/**
+ * Checks that Temporal and the namespace exist, that orders can be searched, and that every task queue has a worker.
+ */
 export async function checkTemporal(context: Context): Promise<readonly Finding[]> {
   const { connection: where, namespace, taskQueuePrefix } = context.settings.config.temporal;
-  const mend = `Start it (\`npm start\` brings its own), or set TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE. It was looked for at ${where.address}, namespace ${namespace}.`;
-  return attempt(ABOUT, mend, async () => {
+  const fix = `Start it (\`npm start\` brings its own), or set TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE. Its configured address is ${where.address}, namespace ${namespace}.`;
+  return attempt(ABOUT, fix, async () => {
     const { connection } = await context.temporal();
     const described = await connection.workflowService.describeNamespace({ namespace });
     const retentionHours = Number(described.config?.workflowExecutionRetentionTtl?.seconds ?? 0) / 3600;
@@ -28,15 +30,15 @@ async function checkSearchAttributes(connection: TemporalConnection, namespace: 
   const about = 'Search attributes';
   try {
     const missing = await missingSearchAttributes(connection, namespace);
-    if (missing.length === 0) return ok(about, 'OrderStatus and CustomerId are there');
+    if (missing.length === 0) return ok(about, 'OrderStatus and CustomerId exist');
     return problem(
       about,
-      `Namespace ${namespace} lacks ${missing.join(' and ')}, so no order can be started`,
-      'Start a worker, which registers them; in Temporal Cloud add them to the namespace, type Keyword.',
+      `Namespace ${namespace} is missing ${missing.join(' and ')}, so no order can be started`,
+      'Start a worker, which registers them; in Temporal Cloud, add them to the namespace with type Keyword.',
     );
   } catch (error) {
     if (!(error instanceof SearchAttributeError)) throw error;
-    return problem(about, error.message, 'Do what it says, then start the workers again.');
+    return problem(about, error.message, 'Follow that advice, then restart the workers.');
   }
 }
 
@@ -57,8 +59,8 @@ async function checkPollers(
     wanted.map(async ([queue, kind, entry]) => {
       const pollers = await listPollers(connection, namespace, queue, kind);
       if (pollers.length > 0) return [];
-      const message = `No worker asks for the ${kind} tasks of task queue ${queue}: what is in it waits`;
-      return [problem(WORKERS, message, `Start ${entry}, or workers/all.ts; their logs tell why they ended.`)];
+      const message = `No worker polls for ${kind} tasks of task queue ${queue}, so they wait`;
+      return [problem(WORKERS, message, `Start ${entry}, or workers/all.ts; their logs say why they stopped.`)];
     }),
   );
   const missing = findings.flat();

@@ -12,7 +12,7 @@ import { type Finding, ok, problem } from './finding.ts';
 import { repair } from './repair.ts';
 
 /**
- * Checks all that orders depend on, and the orders themselves; with `repair` it first has the orders looked after whose
+ * Checks everything that orders depend on, and the orders themselves; with `repair` it first recovers the orders whose
  * workflow is gone.
  */
 export async function runDoctor(context: Context, options: { readonly repair: boolean }): Promise<CommandResult> {
@@ -25,7 +25,7 @@ export async function runDoctor(context: Context, options: { readonly repair: bo
   ]);
   const isHealthy = (findings: readonly Finding[]) => findings.every(({ level }) => level !== 'problem');
   const findings = [settingsOf(context), ...database, ...temporal, ...others.flat()];
-  // Without PostgreSQL and Temporal there is nothing to ask; that has been said once.
+  // Without PostgreSQL and Temporal there is nothing to check, and the findings above say so.
   if (isHealthy(database)) {
     const reached = await context.temporal().then(
       () => true,
@@ -49,7 +49,7 @@ async function repairAll(context: Context): Promise<readonly Finding[]> {
   } catch (error) {
     const known = toCliError(error);
     if (known === undefined) throw error;
-    return [problem('Repair', known.message, 'Mend that first, then try again.')];
+    return [problem('Repair', known.message, 'Fix that first, then try again.')];
   }
 }
 
@@ -57,17 +57,17 @@ function settingsOf({ settings }: Context): Finding {
   return ok(
     'Settings',
     settings.stackFile === undefined
-      ? 'are complete (environment, .env, defaults; no `npm start` runs here)'
+      ? 'are complete (environment, .env, defaults; no `npm start` is running here)'
       : `are complete, with the addresses of the running \`npm start\` (${settings.stackFile})`,
   );
 }
 
 const MARKS = { ok: ['green', '✓'], warning: ['yellow', '!'], problem: ['red', '✗'] } as const;
 
-function describe({ level, about, message, mend }: Finding): string {
+function describe({ level, about, message, fix }: Finding): string {
   const [colour, mark] = MARKS[level];
   const line = `${styled(colour, mark)} ${styled('bold', about.padEnd(17))} ${message}`;
-  return mend === undefined ? line : `${line}\n${' '.repeat(20)}→ ${mend}`;
+  return fix === undefined ? line : `${line}\n${' '.repeat(20)}→ ${fix}`;
 }
 
 function summarize(bad: readonly Finding[]): string {

@@ -25,10 +25,10 @@ import { isOld } from './check-stock.ts';
 import { type Finding, ok, problem, warning } from './finding.ts';
 
 const ABOUT = 'Repair';
-/** How long one order is waited for; its workflow goes on after it. */
+/** How long to wait for one order; its workflow goes on after that. */
 const WAIT_MS = 20_000;
 
-/** Has every order looked after whose workflow is gone, and gives back stock that is held for orders that never were. */
+/** Recovers every order whose workflow is gone, and releases stock that is held for orders that never existed. */
 export async function repair(context: Context): Promise<Finding[]> {
   const client = await context.temporal();
   const running = await listRunning(context, client);
@@ -38,7 +38,7 @@ export async function repair(context: Context): Promise<Finding[]> {
     findings.push(await recover(context, client, order));
   }
   findings.push(...(await finishRefunds(context)), ...(await releaseStrayStock(context)));
-  return findings.length > 0 ? findings : [ok(ABOUT, 'there was nothing to repair')];
+  return findings.length > 0 ? findings : [ok(ABOUT, 'there is nothing to repair')];
 }
 
 async function recover(context: Context, client: Client, order: LostOrder): Promise<Finding> {
@@ -48,7 +48,7 @@ async function recover(context: Context, client: Client, order: LostOrder): Prom
     const handle = await client.workflow.start<(input: RecoverOrderInput) => Promise<OrderLifecycleResult>>(
       RECOVER_ORDER,
       {
-        // The order's own id: Temporal then sees to it that nothing else looks after the order meanwhile.
+        // The order's own id, so that Temporal runs no other workflow for the order meanwhile.
         workflowId: orderId,
         workflowIdConflictPolicy: 'FAIL',
         workflowIdReusePolicy: 'ALLOW_DUPLICATE',
@@ -58,26 +58,26 @@ async function recover(context: Context, client: Client, order: LostOrder): Prom
           { key: defineSearchAttributeKey(ORDER_STATUS_ATTRIBUTE, SearchAttributeType.KEYWORD), value: status },
           { key: defineSearchAttributeKey(CUSTOMER_ID_ATTRIBUTE, SearchAttributeType.KEYWORD), value: customerId },
         ]),
-        staticSummary: `Order ${orderId}, taken up again by the doctor`,
+        staticSummary: `Order ${orderId}, recovered by the doctor`,
       },
     );
     const result = await client.withDeadline(Date.now() + WAIT_MS, () => handle.result());
-    return ok(ABOUT, `Order ${orderId} was ${status}, and is ${result.status} now`);
+    return ok(ABOUT, `Order ${orderId} was ${status}, and is now ${result.status}`);
   } catch (error) {
     if (error instanceof WorkflowExecutionAlreadyStartedError) {
       return ok(ABOUT, `Order ${orderId} has a workflow again`);
     }
     if (isGrpcDeadlineError(error)) {
-      const mend = `\`npm run cli -- order show ${orderId}\` tells how it goes on.`;
-      return warning(ABOUT, `Order ${orderId} is looked after again, and not at its end yet`, mend, [orderId]);
+      const fix = `\`npm run cli -- order show ${orderId}\` shows how it goes on.`;
+      return warning(ABOUT, `Order ${orderId} has a workflow again, and has not ended yet`, fix, [orderId]);
     }
-    const mend = 'See docs/operations.md, "An order is stuck".';
+    const fix = 'See docs/operations.md, "An order is stuck".';
     const reason = reasonOf(error instanceof WorkflowFailedError ? rootCause(error.cause) : error);
-    return problem(ABOUT, `Order ${orderId} could not be repaired: ${reason}`, mend, [orderId]);
+    return problem(ABOUT, `Order ${orderId} could not be repaired: ${reason}`, fix, [orderId]);
   }
 }
 
-/** An order that never was has no row, so that nothing else will give its stock back once its workflow is gone. */
+/** An order that never existed has no row, so nothing else will release its stock once its workflow is gone. */
 async function releaseStrayStock(context: Context): Promise<Finding[]> {
   const findings: Finding[] = [];
   const stray = await listStrayStock(context.database);
@@ -86,7 +86,7 @@ async function releaseStrayStock(context: Context): Promise<Finding[]> {
     if (workflow.found === 'unknown' || (workflow.found && workflow.status === 'RUNNING')) continue;
     await giveBackStock(context.database, held);
     findings.push(
-      ok(ABOUT, `${held.pieces} pieces were held for ${held.orderId}, which never was an order; they are back`),
+      ok(ABOUT, `${held.pieces} pieces were held for ${held.orderId}, which never became an order; they are released`),
     );
   }
   return findings;
