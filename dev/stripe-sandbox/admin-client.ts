@@ -4,6 +4,7 @@ import type { Fault, FaultState } from './faults.ts';
 import type { Ledger, SessionSummary } from './ledger.ts';
 import type { PayLinkSale } from './payment-links.ts';
 import type { ClosedReason } from './radar.ts';
+import type { Seed } from './seed.ts';
 import type { SessionAttempt } from './session-payments.ts';
 import type { Delivery } from './store.ts';
 import type { WebhookRule, WebhookRuleState } from './webhook-rules.ts';
@@ -85,6 +86,9 @@ export function createSandboxAdmin(baseUrl: string) {
      */
     payLinkSale: (sale: PayLinkSale) =>
       call<{ sessionId: string; paymentIntentId: string; chargeId: string }>('POST', 'payment-link-sales', sale),
+
+    /** Fills an account that has no charges with payments of the past, without events: order `seededOrderId(n)`, from 1 on. */
+    seedCharges: (seed: Seed) => call<{ count: number }>('POST', 'seed', seed),
 
     /**
      * A person refunds a payment at Stripe's dashboard: everything that is left, or a part. A `pending` refund ends with

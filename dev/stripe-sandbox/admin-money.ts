@@ -10,6 +10,7 @@ import { sellByPaymentLink } from './payment-links.ts';
 import type { Method } from './payment-objects.ts';
 import * as radar from './radar.ts';
 import { failRefund, settleRefund } from './refunds.ts';
+import { seedBody, seedCharges } from './seed.ts';
 import * as sessionPayments from './session-payments.ts';
 import * as sessions from './sessions.ts';
 
@@ -71,6 +72,7 @@ export function registerPayments(app: FastifyInstance, account: Account): void {
   app.post('/sandbox/sessions/:id/time-out', async (request) =>
     saved(account, { status: sessions.expireSession(account, idOf(request), NO_REQUEST).status }),
   );
+  app.post('/sandbox/seed', async (request) => saved(account, seedCharges(account, seedBody.parse(request.body))));
   app.post('/sandbox/payment-link-sales', async (request) => {
     const session = sellByPaymentLink(account, payLinkSaleBody.parse(request.body));
     const paymentIntentId = typeof session.payment_intent === 'string' ? session.payment_intent : '';
