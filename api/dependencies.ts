@@ -21,6 +21,8 @@ export type Dependencies = {
   readonly orderLinks?: OrderLinks | undefined;
   /** How much may be unpaid at once; new orders take it along. */
   readonly limits?: LimitsConfig | undefined;
+  /** Whether there is a shop page at `/`. */
+  readonly shopPage?: boolean | undefined;
   /** Keys the ids of orders that come with an idempotency key, and the hashes of client addresses. */
   readonly orderIdSecret?: string | undefined;
   readonly findOrder: (orderId: string) => Promise<OrderRecord | undefined>;

@@ -26,7 +26,9 @@ import { listItemsRoute } from './routes/list-items.ts';
 import { listOrdersRoute } from './routes/list-orders.ts';
 import { operatorRoutes } from './routes/operator.ts';
 import { readOrderRoute } from './routes/read-order.ts';
-import { paymentPages } from './pages/routes.ts';
+import { assetRoutes } from './pages/assets.ts';
+import { paymentPages } from './pages/payment/routes.ts';
+import { shopPages } from './pages/shop/routes.ts';
 import { addSignIn, securitySchemes } from './sign-in/guards.ts';
 import { createOrderLinks } from './sign-in/order-links.ts';
 import { createTokenVerifier, type TokenVerifier } from './sign-in/tokens.ts';
@@ -47,6 +49,7 @@ type Options = {
       | 'orderLinks'
       | 'orderIdSecret'
       | 'limits'
+      | 'shopPage'
     >;
   readonly client: Client;
   readonly database: Database;
@@ -72,6 +75,7 @@ export async function createOrdersApi({
     operatorToken: config.operatorToken,
     orderLinks: config.orderLinks && createOrderLinks(config.orderLinks),
     orderIdSecret: config.orderIdSecret,
+    shopPage: config.shopPage,
     // Who signs in is counted by name: a shop's server orders for all customers from one address.
     limits: config.limits && { ...config.limits, ...(config.signIn !== undefined && { address: undefined }) },
     listOrders: (filter, page) => listOrders(database, filter, page),
@@ -139,7 +143,9 @@ export async function createOrdersApp(
   await app.register(listOrdersRoute(options));
   await app.register(listItemsRoute(options));
   await app.register(cancelOrderRoute(options));
+  await app.register(assetRoutes);
   await app.register(paymentPages(options));
+  if (options.shopPage === true) await app.register(shopPages(options));
   // Operators who cannot sign in have no routes.
   const hasOperators = options.operatorToken !== undefined || options.verifyToken !== undefined;
   if (hasOperators) await app.register(operatorRoutes(options));

@@ -235,4 +235,6 @@ export type TimelineData = {
   readonly refund?: RefundRequest;
   /** The operator who did it. */
   readonly by?: string;
+  /** How long the order waits for its payment from this entry on. */
+  readonly paymentWindowMs?: number;
 };

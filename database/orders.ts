@@ -34,6 +34,7 @@ const orderRecord = z.object({
       data: z.looseObject({
         refund: z.object({ restock: z.boolean(), reason: z.string(), operator: z.string().optional() }).optional(),
         by: z.string().optional(),
+        paymentWindowMs: z.number().optional(),
       }),
     }),
   ),

@@ -41,6 +41,11 @@ const MINOR_UNIT_DIGITS: ReadonlyMap<string, number> = new Map([
   ...'BHD JOD KWD OMR TND'.split(' ').map((code) => [code, 3] as const),
 ]);
 
+/** How many decimal places of a currency its smallest unit at Stripe stands for. */
+export function minorUnitDigits(currency: string): number {
+  return MINOR_UNIT_DIGITS.get(currency) ?? 2;
+}
+
 /**
  * The currencies that Stripe charges only in steps of more than one minor unit. ISK and UGX no longer have fractions,
  * but Stripe still counts them in hundredths, which must be 00; the third decimal of a three-decimal currency must be 0
@@ -87,10 +92,11 @@ export function whyStripeRefusesPrice(price: Money): string | undefined {
  * `BHD 1.234`.
  *
  * @param money minor units of an ISO 4217 currency
+ * @param locale whose way of writing amounts it is, as BCP 47
  */
-export function formatMoney({ amountMinor, currency }: Money): string {
-  const digits = MINOR_UNIT_DIGITS.get(currency) ?? 2;
-  return new Intl.NumberFormat('en-US', {
+export function formatMoney({ amountMinor, currency }: Money, locale = 'en-US'): string {
+  const digits = minorUnitDigits(currency);
+  return new Intl.NumberFormat(locale, {
     style: 'currency',
     currency,
     minimumFractionDigits: digits,

@@ -35,3 +35,27 @@ describe('STRIPE_RETRY_MAX_SECONDS', () => {
     expect(() => loadConfig({ STRIPE_RETRY_MAX_SECONDS: given })).toThrow(/STRIPE_RETRY_MAX_SECONDS/);
   });
 });
+
+describe('SHOP_PAGE', () => {
+  const SIGN_IN = {
+    AUTH_SHARED_SECRET: 'shared-secret-of-32-characters-or-more',
+    AUTH_ISSUER: 'shop',
+    AUTH_AUDIENCE: 'orders',
+    ORDER_LINK_SECRET: 'link-secret-of-32-characters-or-more',
+  };
+  const PRODUCTION = { NODE_ENV: 'production', STRIPE_SANDBOX_URL: 'http://127.0.0.1:8302' };
+
+  test.each([
+    ['in development', {}, true],
+    ['in development, switched off', { SHOP_PAGE: 'false' }, false],
+    ['in development with sign-in', SIGN_IN, false],
+    ['in production', PRODUCTION, false],
+    ['in production, switched on', { ...PRODUCTION, SHOP_PAGE: 'true' }, true],
+  ])('%s', (_when, environment, isThere) => {
+    expect(loadConfig(environment).shopPage).toBe(isThere);
+  });
+
+  test('is no way around sign-in', () => {
+    expect(() => loadConfig({ ...SIGN_IN, SHOP_PAGE: 'true' })).toThrow(/SHOP_PAGE: true, but sign-in is on/);
+  });
+});

@@ -21,6 +21,7 @@ function toConfig(env: Environment, stripe: StripeConfig, temporal: ClientConnec
     logLevel: env.LOG_LEVEL,
     host: env.HOST,
     publicUrl: env.PUBLIC_URL,
+    shopPage: hasShopPage(env),
     trustedProxies: env.TRUSTED_PROXIES?.split(',') ?? [],
     api: { port: env.API_PORT, requestsPerMinute: env.API_REQUESTS_PER_MINUTE },
     webhook: { port: env.WEBHOOK_PORT, requestsPerMinute: env.WEBHOOK_REQUESTS_PER_MINUTE },
@@ -59,6 +60,21 @@ function toConfig(env: Environment, stripe: StripeConfig, temporal: ClientConnec
     limits: limitsConfig(env),
     telemetry: { zipkinUrl: env.ZIPKIN_URL, otlpTracesUrl: otlpTracesUrl(env) },
   };
+}
+
+/**
+ * Whether there is a shop page.
+ *
+ * @throws ConfigError if it would be a way around sign-in
+ */
+function hasShopPage(env: Environment): boolean {
+  const isSignInOn = env.AUTH_JWKS_URL !== undefined || env.AUTH_SHARED_SECRET !== undefined;
+  if (env.SHOP_PAGE === true && isSignInOn) {
+    throw new ConfigError(
+      'SHOP_PAGE: true, but sign-in is on. The shop page has no accounts, so anybody could order there without signing in. Leave it out, or turn sign-in off.',
+    );
+  }
+  return env.SHOP_PAGE ?? (env.NODE_ENV !== 'production' && !isSignInOn);
 }
 
 /** The doubts about a payment that hold its shipment back; none if the setting says `nothing`. */

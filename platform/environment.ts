@@ -93,6 +93,11 @@ export const environmentSchema = z.object({
     .default('http://127.0.0.1:8302')
     .describe('Where the Stripe sandbox is. In production the sandbox is used only where this is set.'),
 
+  SHOP_PAGE: flag
+    .optional()
+    .describe(
+      'Whether there is a shop page at `/`, on which anybody can order without an account. Without it there is one in development while sign-in is off, and none in production.',
+    ),
   PUBLIC_URL: httpUrl
     .default('http://127.0.0.1:8101')
     .describe('Where customers reach the orders API and its pages; redirects and links begin with it.'),
@@ -101,7 +106,7 @@ export const environmentSchema = z.object({
     .min(1)
     .default('127.0.0.1')
     .describe('The address that API, webhook receiver and sandbox listen on.'),
-  API_PORT: port.default(8101).describe('Port of the orders API and the payment page.'),
+  API_PORT: port.default(8101).describe('Port of the orders API and its pages.'),
   WEBHOOK_PORT: port.default(8301).describe("Port of the receiver of Stripe's webhook."),
   API_REQUESTS_PER_MINUTE: z.coerce
     .number()

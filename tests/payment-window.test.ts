@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { paymentWindowEnd } from '../api/pages/payment/time-to-pay.ts';
 import type { OrderRecord } from '../database/orders.ts';
 import { PENCIL, startWorld, type World } from './support/world.ts';
 
@@ -24,6 +25,16 @@ describe.concurrent('when the payment window ends', () => {
     expect(await world.stripe.sessions(order.orderId)).toMatchObject([{ status: 'expired', paymentStatus: 'unpaid' }]);
     expect(await world.workflowResult(order.orderId)).toEqual({ status: 'EXPIRED' });
     expect(await world.read(order)).toMatchObject({ status: 200, body: { data: { status: 'EXPIRED' } } });
+  });
+
+  test('what the payment page says of the time left is what the workflow’s timer does', async () => {
+    const order = await world.orderWaitingForPayment();
+    const [, requested] = order.timeline;
+    expect(requested?.data.paymentWindowMs).toBe(WINDOW_SECONDS * 1000);
+    const end = paymentWindowEnd(order)!;
+    expect(end.getTime()).toBe(requested!.at.getTime() + WINDOW_SECONDS * 1000);
+    const expired = await world.untilStatus(order.orderId, 'EXPIRED');
+    expect(expired.timeline.at(-1)!.at.getTime()).toBeGreaterThanOrEqual(end.getTime());
   });
 
   test('a cancel that comes later changes nothing', async () => {

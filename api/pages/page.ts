@@ -1,37 +1,25 @@
-import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import type { FastifyReply } from 'fastify';
 import { html } from 'ghtml';
+import { type Asset, assets } from './assets.ts';
+import { otherLanguages } from './languages/language.ts';
+import type { Texts } from './languages/english.ts';
 
-/** Files that pages load. The address changes with the content, so that browsers may keep them for good. */
-export const assets = {
-  style: asset('payment.css', 'text/css; charset=utf-8'),
-  script: asset('payment.js', 'text/javascript; charset=utf-8'),
-};
-
-export type Asset = ReturnType<typeof asset>;
-
-function asset(name: string, contentType: string) {
-  const content = readFileSync(new URL(`assets/${name}`, import.meta.url), 'utf8');
-  const version = createHash('sha256').update(content).digest('hex').slice(0, 12);
-  const path = `/payment/${name}`;
-  return { path, url: `${path}?v=${version}`, contentType, content };
-}
-
-type Page = {
+type Frame = {
   readonly title: string;
+  /** BCP 47. */
+  readonly locale: string;
+  readonly styles: readonly Asset[];
+  readonly scripts: readonly Asset[];
+  /** Seconds after which a browser without scripts loads the page again. */
+  readonly refreshSeconds?: number | undefined;
   /** HTML that is escaped already. */
-  readonly main: string;
-  /** Whether the page follows its order: with the script, or without it by loading itself again. */
-  readonly follows: boolean;
+  readonly body: string;
 };
-
-/** How often a browser without scripts asks again. */
-const REFRESH_SECONDS = 5;
 
 /** The frame of all pages. */
-export function renderPage({ title, main, follows }: Page): string {
+function renderFrame({ title, locale, styles, scripts, refreshSeconds, body }: Frame): string {
   return html`<!doctype html>
-    <html lang="en">
+    <html lang="${locale}">
       <head>
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
@@ -39,25 +27,59 @@ export function renderPage({ title, main, follows }: Page): string {
         <meta name="color-scheme" content="light dark" />
         <title>${title}</title>
         <link rel="icon" href="data:," />
-        <link rel="stylesheet" href="${assets.style.url}" />
-        !${follows ? html`<noscript><meta http-equiv="refresh" content="${REFRESH_SECONDS}" /></noscript>` : ''}
-        <script type="module" src="${assets.script.url}"></script>
+        !${styles.map(({ url }) => html`<link rel="stylesheet" href="${url}" />`)}
+        !${
+          refreshSeconds === undefined
+            ? ''
+            : html`<noscript><meta http-equiv="refresh" content="${refreshSeconds}" /></noscript>`
+        }
+        !${scripts.map(({ url }) => html`<script type="module" src="${url}"></script>`)}
       </head>
       <body>
-        <main>!${main}</main>
-        <p id="announcement" class="unseen" role="status"></p>
+        !${body}
       </body>
     </html> `;
 }
 
-/** A page that only says something, such as that there is no such order. */
-export function renderMessagePage(title: string, text: string): string {
-  return renderPage({
+type CustomerPage = Pick<Frame, 'title' | 'refreshSeconds'> & {
+  readonly texts: Texts;
+  readonly scripts?: readonly Asset[];
+  /** HTML that is escaped already. */
+  readonly main: string;
+  /** What the page's address has after its question mark; the links to other languages keep it. */
+  readonly query?: Readonly<Record<string, string>>;
+};
+
+/** A page for customers, in their language. */
+export function renderCustomerPage(page: CustomerPage): string {
+  const { title, texts, scripts = [], main, query = {}, refreshSeconds } = page;
+  const others = otherLanguages(texts, query).map(
+    ({ name, locale, query: address }) => html`<a href="?${address}" hreflang="${locale}" lang="${locale}">${name}</a>`,
+  );
+  return renderFrame({
     title,
-    follows: false,
+    locale: texts.locale,
+    styles: [assets.base, assets.customer],
+    scripts,
+    refreshSeconds,
+    body: html`<main>!${main}</main>
+      <nav class="languages" aria-label="${texts.chooseLanguage}">!${others}</nav>
+      <p id="announcement" class="unseen" role="status"></p>`,
+  });
+}
+
+/** A page that only says something, such as that there is no such order. */
+export function renderMessagePage(texts: Texts, { title, text }: { readonly title: string; readonly text: string }) {
+  return renderCustomerPage({
+    texts,
+    title,
     main: html`<section class="card">
       <h1>${title}</h1>
       <p>${text}</p>
     </section>`,
   });
+}
+
+export function sendPage(reply: FastifyReply, statusCode: number, page: string): FastifyReply {
+  return reply.code(statusCode).type('text/html; charset=utf-8').header('cache-control', 'no-store').send(page);
 }

@@ -12,7 +12,8 @@ export async function startApi(
     requestsPerMinute = 1000,
     receiveTimeoutMs,
     operatorToken,
-  }: { requestsPerMinute?: number; receiveTimeoutMs?: number; operatorToken?: string } = {},
+    shopPage = false,
+  }: { requestsPerMinute?: number; receiveTimeoutMs?: number; operatorToken?: string; shopPage?: boolean } = {},
 ) {
   const fakes = fakeDependencies(answers);
   const api: FastifyInstance = await createOrdersApp({
@@ -21,6 +22,7 @@ export async function startApi(
     requestsPerMinute,
     trustedProxies: [],
     operatorToken,
+    shopPage,
     ...(receiveTimeoutMs !== undefined && { receiveTimeoutMs }),
   });
   onTestFinished(() => api.close());

@@ -60,7 +60,7 @@ export type FakeAnswers = {
 };
 
 /** A catalogue without items. */
-function emptyCatalogue(): Dependencies['catalogue'] {
+export function emptyCatalogue(): Dependencies['catalogue'] {
   const nothing = async (itemId: unknown) => {
     throw new ApiError('noSuchItem', `There is no item ${String(itemId)}`);
   };

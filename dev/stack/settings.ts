@@ -28,6 +28,7 @@ export type StackSettings = {
     readonly collector: boolean;
   };
   readonly urls: { readonly api: string; readonly webhook: string; readonly sandbox: string };
+  readonly shopPage: boolean;
   readonly shutdownGraceMs: number;
   /** The environment as it was found, for the children. */
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -76,6 +77,7 @@ export function loadStackSettings(environment = processEnvironment()): StackSett
       webhook: isGiven('STRIPE_SANDBOX_WEBHOOK_URL') ? env.STRIPE_SANDBOX_WEBHOOK_URL : webhook,
       sandbox: isGiven('STRIPE_SANDBOX_URL') ? env.STRIPE_SANDBOX_URL : `http://127.0.0.1:${env.STRIPE_SANDBOX_PORT}`,
     },
+    shopPage: config.shopPage,
     shutdownGraceMs: env.SHUTDOWN_GRACE_SECONDS * 1000,
     environment,
   };

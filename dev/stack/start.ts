@@ -99,9 +99,10 @@ function endOfRun() {
 
 function describe(running: RunningStack, settings: StackSettings, tookMs: number): void {
   const { urls, external, stateDir } = settings;
-  terminal.title(`Ready in ${(tookMs / 1000).toFixed(1)} s`);
+  const ready = `Ready in ${(tookMs / 1000).toFixed(1)} s`;
+  terminal.title(settings.shopPage ? `${ready}. Open the shop: ${urls.api}/` : ready);
   terminal.table([
-    ['Orders API', urls.api],
+    ['Orders API', `${urls.api} (documentation: ${urls.api}/docs)`],
     ['Stripe webhook', `http://127.0.0.1:${settings.ports.webhook}/webhook`],
     ['Stripe', external.stripe ? 'as STRIPE_KEY says' : `${urls.sandbox} (a local sandbox; card 4242 4242 4242 4242)`],
     ['Temporal Web UI', running.temporalUiUrl ?? `of the server at ${external.temporalAddress}`],
@@ -109,7 +110,7 @@ function describe(running: RunningStack, settings: StackSettings, tookMs: number
     ['PostgreSQL', external.databaseUrl === undefined ? running.databaseUrl : 'as DATABASE_URL says'],
     ['Logs', relative(process.cwd(), `${stateDir}/logs`)],
   ]);
-  terminal.title('Place an order, and open the redirect_url of the answer');
+  terminal.title('Or place an order as a client of the API does, and open the redirect_url of the answer');
   terminal.line(`  curl -s ${urls.api}/api/customer/${CUSTOMER_ID}/create \\`);
   terminal.line("    -H 'content-type: application/json' \\");
   terminal.line(`    -d '${JSON.stringify(ORDER)}'`);

@@ -33,7 +33,8 @@ export async function requestPayment(order: Order, request: PaymentRequest | und
     order.checkoutSession = { sessionId, livemode };
     const changes = { checkoutSessionId: sessionId, paymentLink: url };
     const detail = 'The payment link is ready; the order waits for its payment.';
-    await order.timeline.transition('WAITING_FOR_PAYMENT', detail, changes);
+    const { paymentWindowMs } = order.policy;
+    await order.timeline.transition('WAITING_FOR_PAYMENT', detail, changes, { paymentWindowMs });
   } catch (error) {
     if (!(error instanceof TemporalFailure)) throw error;
     await cancel(order, cancelRequest(order) ?? { reason: whyNoPayment(order, error) });

@@ -70,7 +70,7 @@ async function showNews() {
   document.title = page.title;
   news.querySelector('details').open = isOpen;
   if (focused !== '') document.getElementById(focused)?.focus();
-  showLocalTimes();
+  document.dispatchEvent(new Event('news'));
   document.getElementById('announcement').textContent = news.querySelector('header').innerText;
 }
 
@@ -84,15 +84,8 @@ function announceConnection(works) {
     text.id = 'offline';
     text.className = 'alert';
     text.setAttribute('role', 'status');
-    text.textContent = 'The shop cannot be reached just now. This page tries again by itself.';
+    text.textContent = order.dataset.offline;
     order.prepend(text);
-  }
-}
-
-function showLocalTimes() {
-  for (const element of document.querySelectorAll('time')) {
-    const time = new Date(element.dateTime);
-    element.textContent = time.toLocaleString('en', { dateStyle: 'medium', timeStyle: 'short' });
   }
 }
 
@@ -106,7 +99,7 @@ function lookAgain() {
 document.addEventListener('submit', (event) => {
   for (const button of event.target.querySelectorAll('button')) {
     button.disabled = true;
-    button.textContent = 'Cancelling…';
+    button.textContent = button.dataset.busy;
   }
 });
 document.addEventListener('visibilitychange', lookAgain);
@@ -116,5 +109,4 @@ addEventListener('pageshow', (event) => {
 });
 addEventListener('online', lookAgain);
 
-showLocalTimes();
 schedule();

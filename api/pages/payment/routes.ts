@@ -1,14 +1,17 @@
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { cancelOrder } from '../cancel-order.ts';
-import { type Dependencies, paymentPageUrl } from '../dependencies.ts';
-import { type ApiError, toApiError } from '../errors.ts';
-import { isTerminal } from '../../domain/order-status.ts';
-import { logFailure } from '../http-server.ts';
+import { isTerminal } from '../../../domain/order-status.ts';
+import { cancelOrder } from '../../cancel-order.ts';
+import { type Dependencies, paymentPageUrl } from '../../dependencies.ts';
+import { type ApiError, toApiError } from '../../errors.ts';
+import { logFailure } from '../../http-server.ts';
+import { contentSecurityPolicy, isFromElsewhere, takeForms } from '../forms.ts';
+import type { Texts } from '../languages/english.ts';
+import { languageQuery, textsFor } from '../languages/language.ts';
+import { renderMessagePage, sendPage } from '../page.ts';
 import { type Notice, notices } from './customer-words.ts';
 import { checkLink, forgetToken, keepToken, keptToken, openOrder, type PageQuery } from './page-access.ts';
-import { type Asset, assets, renderMessagePage } from './page.ts';
 import { renderPaymentPage } from './payment-page.ts';
 
 /** Whatever is in the address of a page, a page comes back: none of it is refused here. */
@@ -17,8 +20,9 @@ const pageQuery = z.object({
   'order-id': z.string().catch(''),
   token: z.string().optional().catch(undefined),
   notice: z.enum(notices).optional().catch(undefined),
+  ...languageQuery,
 });
-const linkQuery = pageQuery.omit({ notice: true });
+const linkQuery = pageQuery.omit({ notice: true, lang: true });
 
 const htmlPage = { 'text/html': { schema: z.string() } };
 /** What goes wrong on a page is told on a page. */
@@ -34,37 +38,20 @@ const errorPages = {
  * this is the only delay.
  */
 const RETURN_DELAY_MS = 3_000;
-const ASSET_MAX_AGE_SECONDS = 365 * 24 * 3600;
-
-/** A page loads its own style and script, asks its own API, and is shown in nobody's frame. */
-const contentSecurityPolicy = {
-  useDefaults: false,
-  directives: {
-    defaultSrc: ["'none'"],
-    scriptSrc: ["'self'"],
-    styleSrc: ["'self'"],
-    connectSrc: ["'self'"],
-    imgSrc: ['data:'],
-    formAction: ["'self'"],
-    baseUri: ["'none'"],
-    frameAncestors: ["'none'"],
-  },
-};
 
 /** The pages that customers see. What goes wrong on them is told on a page too. */
 export function paymentPages(dependencies: Dependencies): FastifyPluginAsyncZod {
   const { publicUrl, orderWorkflow, findOrder, orderLinks, logger } = dependencies;
+  const isSecure = publicUrl.startsWith('https:');
   const security = orderLinks === undefined ? {} : { security: [{ orderLink: [] }] };
   return async (app) => {
     app.setErrorHandler((error, request, reply) => {
       const apiError = toApiError(error);
       logFailure(request, apiError);
-      return sendPage(reply, apiError.statusCode, errorPage(apiError, orderLinks !== undefined));
+      const texts = textsFor(request, reply, isSecure);
+      return sendPage(reply, apiError.statusCode, errorPage(apiError, texts, orderLinks !== undefined));
     });
-    // The cancel form sends no fields; what it is about stands in its address.
-    app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, _body, done) =>
-      done(null, {}),
-    );
+    takeForms(app);
 
     app.route({
       method: 'GET',
@@ -90,9 +77,15 @@ export function paymentPages(dependencies: Dependencies): FastifyPluginAsyncZod 
           const notice = query.notice === undefined ? '' : `&notice=${query.notice}`;
           return reply.redirect(`${paymentPageUrl(publicUrl, { ...order, token })}${notice}`, 303);
         }
-        if (isTerminal(order.status)) forgetToken(reply, opened);
-        else keepToken(reply, publicUrl, opened);
-        return sendPage(reply, 200, renderPaymentPage(order, { notice: query.notice, token }));
+        if (isTerminal(order.status)) forgetToken(reply, isSecure, opened);
+        else keepToken(reply, isSecure, opened);
+        const texts = textsFor(request, reply, isSecure);
+        const { notice } = query;
+        return sendPage(
+          reply,
+          200,
+          renderPaymentPage(order, { texts, notice, token, hasShop: dependencies.shopPage === true }),
+        );
       },
     });
 
@@ -155,7 +148,8 @@ export function paymentPages(dependencies: Dependencies): FastifyPluginAsyncZod 
       },
       preHandler: async (request, reply) => {
         if (isFromElsewhere(request, publicUrl)) {
-          return sendPage(reply, 403, renderMessagePage('Not from here', 'Please cancel on the page of your order.'));
+          const texts = textsFor(request, reply, isSecure);
+          return sendPage(reply, 403, renderMessagePage(texts, texts.errors.notFromHere));
         }
       },
       handler: async (request, reply) => {
@@ -167,10 +161,6 @@ export function paymentPages(dependencies: Dependencies): FastifyPluginAsyncZod 
         return reply.redirect(notice === undefined ? url : `${url}&notice=${notice}`, 303);
       },
     });
-
-    for (const asset of Object.values(assets)) {
-      app.get(asset.path, { schema: { hide: true } }, async (_request, reply) => sendAsset(reply, asset));
-    }
   };
 }
 
@@ -191,52 +181,23 @@ async function cancelForPage(
   }
 }
 
-/**
- * Whether another site made the browser send this form. Browsers say so in Sec-Fetch-Site; those that do not send an
- * Origin, which is `null` from our own pages, since these tell nobody where a request comes from.
- */
-function isFromElsewhere({ headers }: FastifyRequest, publicUrl: string): boolean {
-  const site = headers['sec-fetch-site'];
-  if (site !== undefined) return site !== 'same-origin';
-  const { origin } = headers;
-  return origin !== undefined && origin !== 'null' && origin !== new URL(publicUrl).origin;
-}
-
 /** The token of the address, or else the one that the browser kept. */
 function withKeptToken(request: FastifyRequest, query: PageQuery): PageQuery {
   return { ...query, token: query.token ?? keptToken(request, query['order-id']) };
 }
 
-function errorPage(error: ApiError, linksEnd: boolean): string {
-  if (error.statusCode === 404) {
-    return renderMessagePage(
-      'We cannot find this order',
-      linksEnd
-        ? 'Please open the whole link that the shop sent you. A link ends after some days; the shop has a new one. If you have just paid, your order is safe.'
-        : 'Please check that you opened the whole link, or ask the shop that sent it to you.',
-    );
+function errorPage(error: ApiError, texts: Texts, linksExpire: boolean): string {
+  const { noSuchOrder, tooManyRequests, away, ours } = texts.errors;
+  switch (error.statusCode) {
+    case 404: {
+      const { title, text, textOfSignedLink } = noSuchOrder;
+      return renderMessagePage(texts, { title, text: linksExpire ? textOfSignedLink : text });
+    }
+    case 429:
+      return renderMessagePage(texts, tooManyRequests);
+    case 503:
+      return renderMessagePage(texts, away);
+    default:
+      return renderMessagePage(texts, ours);
   }
-  if (error.statusCode === 429) {
-    return renderMessagePage(
-      'One moment, please',
-      'There were many requests from your connection. Please wait a minute.',
-    );
-  }
-  return error.statusCode === 503
-    ? renderMessagePage('We will be right back', 'Your order is safe. Please load this page again in a moment.')
-    : renderMessagePage(
-        'Something went wrong on our side',
-        'Your order is safe. Please load this page again in a moment.',
-      );
-}
-
-function sendPage(reply: FastifyReply, statusCode: number, page: string): FastifyReply {
-  return reply.code(statusCode).type('text/html; charset=utf-8').header('cache-control', 'no-store').send(page);
-}
-
-function sendAsset(reply: FastifyReply, { contentType, content }: Asset): FastifyReply {
-  return reply
-    .type(contentType)
-    .header('cache-control', `public, max-age=${ASSET_MAX_AGE_SECONDS}, immutable`)
-    .send(content);
 }

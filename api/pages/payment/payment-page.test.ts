@@ -1,10 +1,14 @@
 import { describe, expect, test, vi } from 'vitest';
-import type { OrderRecord } from '../../database/orders.ts';
-import { orderStatuses } from '../../domain/order-status.ts';
-import { startApi } from '../testing/api.ts';
-import { orderRecord, timelineEntry } from '../testing/fakes.ts';
-import { describeForCustomer } from './customer-words.ts';
+import type { OrderRecord } from '../../../database/orders.ts';
+import { orderStatuses } from '../../../domain/order-status.ts';
+import { startApi } from '../../testing/api.ts';
+import { orderRecord, timelineEntry } from '../../testing/fakes.ts';
+import { english } from '../languages/english.ts';
+import { describeForCustomer, type Notice } from './customer-words.ts';
 import { renderPaymentPage } from './payment-page.ts';
+
+const pageOf = (order: OrderRecord) => renderPaymentPage(order, { texts: english });
+const wordsOf = (order: OrderRecord, notice?: Notice) => describeForCustomer(order, english, notice);
 
 const LINK = 'https://checkout.stripe.example/c/pay/cs_1?a=1&b=2';
 
@@ -36,7 +40,7 @@ function ended(
 
 describe('the page of an order', () => {
   test('shows lines, amounts, total and the link to pay', () => {
-    const page = renderPaymentPage(waiting());
+    const page = pageOf(waiting());
     for (const text of ['Pencil', '20 × $1.00', '$20.00', 'Book', '5 × $5.00', '$25.00', 'Pay $45.00']) {
       expect(page).toContain(text);
     }
@@ -46,22 +50,22 @@ describe('the page of an order', () => {
 
   test.each(orderStatuses)('has words, and no code, for %s', (status) => {
     const order = orderRecord({ status });
-    const page = renderPaymentPage(order);
-    expect(describeForCustomer(order).headline).not.toBe('');
+    const page = pageOf(order);
+    expect(wordsOf(order).headline).not.toBe('');
     expect(page).not.toContain(status);
     expect(page).not.toContain('undefined');
   });
 
   test('offers to pay only while the order waits for it', () => {
     const payable = orderStatuses.filter((status) =>
-      renderPaymentPage(orderRecord({ status, paymentLink: LINK })).includes('id="pay"'),
+      pageOf(orderRecord({ status, paymentLink: LINK })).includes('id="pay"'),
     );
     expect(payable).toEqual(['WAITING_FOR_PAYMENT']);
-    expect(renderPaymentPage({ ...waiting(), paymentLink: 'javascript:alert(1)' })).not.toContain('javascript');
+    expect(pageOf({ ...waiting(), paymentLink: 'javascript:alert(1)' })).not.toContain('javascript');
   });
 
   test('follows its order until the end, and no longer', () => {
-    const pages = orderStatuses.map((status) => [status, renderPaymentPage(orderRecord({ status }))] as const);
+    const pages = orderStatuses.map((status) => [status, pageOf(orderRecord({ status }))] as const);
     const followed = ['PENDING', 'WAITING_FOR_PAYMENT', 'PAID'];
     const having = (text: string) => pages.filter(([, page]) => page.includes(text)).map(([status]) => status);
     expect(having('http-equiv="refresh"')).toEqual(followed);
@@ -69,18 +73,18 @@ describe('the page of an order', () => {
   });
 
   test('says why the last payment failed, and lets the customer try again', () => {
-    const words = describeForCustomer(waiting(['payment.failed', 'The payment failed: there are insufficient funds.']));
+    const words = wordsOf(waiting(['payment.failed', 'The payment failed: there are insufficient funds.']));
     expect(words).toMatchObject({ canPay: true, alerts: ['The payment failed: there are insufficient funds.'] });
   });
 
   test('asks for nothing while a delayed payment is on its way', () => {
     const order = waiting(['payment.failed', 'declined'], ['payment.processing', 'on its way']);
-    expect(describeForCustomer(order)).toMatchObject({ canPay: false, canCancel: false, alerts: [] });
-    expect(renderPaymentPage(order)).not.toContain('id="pay"');
+    expect(wordsOf(order)).toMatchObject({ canPay: false, canCancel: false, alerts: [] });
+    expect(pageOf(order)).not.toContain('id="pay"');
   });
 
   test('shows the tracking number of a shipped order', () => {
-    expect(renderPaymentPage(orderRecord({ status: 'FINISHED', trackingNumber: 'TRK-1' }))).toContain('TRK-1');
+    expect(pageOf(orderRecord({ status: 'FINISHED', trackingNumber: 'TRK-1' }))).toContain('TRK-1');
   });
 
   test('says why an order ended, and what became of a payment that came later', () => {
@@ -88,7 +92,7 @@ describe('the page of an order', () => {
       'payment.returned',
       'It was given back.',
     ]);
-    expect(describeForCustomer(order)).toMatchObject({
+    expect(wordsOf(order)).toMatchObject({
       text: expect.stringContaining('It was not paid in time.'),
       alerts: ['It was given back.'],
       ended: true,
@@ -98,20 +102,38 @@ describe('the page of an order', () => {
   test.each(['payment.disputed', 'payment.in_review', 'dispute.closed', 'refund.failed', 'payment.ignored'])(
     'keeps what is between the shop and the bank off the page: %s',
     (event) => {
-      const page = renderPaymentPage(ended('FINISHED', 'order.finished', 'Shipped.', [event, 'DISPUTE']));
+      const page = pageOf(ended('FINISHED', 'order.finished', 'Shipped.', [event, 'DISPUTE']));
       expect(page).not.toContain('DISPUTE');
     },
   );
 
   test('offers nothing more once the order is being cancelled', () => {
-    const words = describeForCustomer(waiting(), 'cancelling');
+    const words = wordsOf(waiting(), 'cancelling');
     expect(words).toMatchObject({ canPay: false, canCancel: false, ended: false });
-    expect(describeForCustomer(orderRecord({ status: 'PAID' }), 'cancelling').headline).toContain('Thank you');
+    expect(wordsOf(orderRecord({ status: 'PAID' }), 'cancelling').headline).toContain('Thank you');
+  });
+
+  test.each([
+    [29 * 60_000 + 59_000, '29 minutes left'],
+    [60_000, '1 minute left'],
+    [59_000, 'less than a minute left'],
+    [3 * 3_600_000 + 60_000, '3 h 1 min left'],
+    [0, 'The time to pay has just ended'],
+  ])('says how long is left to pay: %i ms', (leftMs, text) => {
+    const order = waiting();
+    const [requested] = order.timeline;
+    const timeline = [{ ...requested!, data: { paymentWindowMs: 6 * 3_600_000 } }];
+    const nowMs = requested!.at.getTime() + 6 * 3_600_000 - leftMs;
+    const page = (record: OrderRecord) => renderPaymentPage(record, { texts: english, nowMs });
+    expect(page({ ...order, timeline })).toContain(text);
+    // Nobody knows it of an order that was made before its timeline said so.
+    expect(page(order)).not.toContain('time-left');
+    expect(page({ ...order, timeline, status: 'EXPIRED' })).not.toContain('time-left');
   });
 
   test('escapes whatever the shop calls its items', () => {
     const lines = [{ itemId: 'x', name: '<script>alert(1)</script>', quantity: 1, unitAmountMinor: 1 }];
-    expect(renderPaymentPage(orderRecord({ lines }))).not.toContain('<script>alert');
+    expect(pageOf(orderRecord({ lines }))).not.toContain('<script>alert');
   });
 });
 
@@ -130,11 +152,11 @@ describe('the routes of the page', () => {
     expect(policy).not.toContain('unsafe');
   });
 
-  test('serves the style and the script that the page names', async () => {
+  test('serves the styles and scripts that the page names', async () => {
     const { api } = await startApi({ orders: [waiting()] });
     const page = (await api.inject({ url: `/payment?${query}` })).body.replaceAll('&#61;', '=');
-    const urls = [...page.matchAll(/(?:href|src)="(\/payment\/[^"]+)"/g)].map((match) => String(match[1]));
-    expect(urls).toHaveLength(2);
+    const urls = [...page.matchAll(/(?:href|src)="(\/assets\/[^"]+)"/g)].map((match) => String(match[1]));
+    expect(urls).toHaveLength(4);
     for (const url of urls) {
       const asset = await api.inject({ url });
       expect(asset.statusCode).toBe(200);

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { startApi } from '../testing/api.ts';
-import { orderRecord } from '../testing/fakes.ts';
+import { startApi } from '../../testing/api.ts';
+import { orderRecord } from '../../testing/fakes.ts';
 
 const order = orderRecord({ status: 'WAITING_FOR_PAYMENT' });
 const url = `/payment/return?customer-id=${order.customerId}&order-id=${order.orderId}`;

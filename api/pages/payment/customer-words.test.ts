@@ -1,8 +1,13 @@
 import { expect, test } from 'vitest';
-import { type Charge, notesOn } from '../../domain/charge.ts';
-import { orderRecord, timelineEntry } from '../testing/fakes.ts';
-import { describeForCustomer } from './customer-words.ts';
+import type { OrderRecord } from '../../../database/orders.ts';
+import { type Charge, notesOn } from '../../../domain/charge.ts';
+import { orderRecord, timelineEntry } from '../../testing/fakes.ts';
+import { english } from '../languages/english.ts';
+import { describeForCustomer, type Notice } from './customer-words.ts';
 import { renderPaymentPage } from './payment-page.ts';
+
+const pageOf = (order: OrderRecord) => renderPaymentPage(order, { texts: english });
+const wordsOf = (order: OrderRecord, notice?: Notice) => describeForCustomer(order, english, notice);
 
 const CHARGE: Charge = {
   paymentIntentId: 'pi_1',
@@ -25,11 +30,11 @@ const order = orderRecord({
 });
 
 test('a customer is told what was refunded after the order was finished', () => {
-  expect(describeForCustomer(order).alerts).toEqual(['$5.00 of $45.00 was refunded.']);
+  expect(wordsOf(order).alerts).toEqual(['$5.00 of $45.00 was refunded.']);
 });
 
 test('the page says nothing of what is between the shop, Stripe and the bank', () => {
-  const page = renderPaymentPage(order);
+  const page = pageOf(order);
   const shown = order.timeline.filter(({ detail }) => page.includes(detail));
   expect(shown.map(({ event }) => event)).toEqual(['payment.refunded']);
   expect(order.timeline.length).toBeGreaterThan(4);
@@ -38,7 +43,7 @@ test('the page says nothing of what is between the shop, Stripe and the bank', (
 test('the page counts the entries that its customer is shown, since its script compares with those', () => {
   const hidden = timelineEntry({ seq: order.timeline.length + 1, status: 'FINISHED', event: 'fulfillment.held' });
   const counted = (timeline: typeof order.timeline) =>
-    /data-seq="(?<count>\d+)"/.exec(renderPaymentPage({ ...order, seq: timeline.length, timeline }))?.groups?.['count'];
+    /data-seq="(?<count>\d+)"/.exec(pageOf({ ...order, seq: timeline.length, timeline }))?.groups?.['count'];
   expect(counted(order.timeline)).toBe('1');
   expect(counted([...order.timeline, hidden])).toBe('1');
 });

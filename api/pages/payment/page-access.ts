@@ -1,8 +1,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { OrderRecord } from '../../database/orders.ts';
-import { type Dependencies, readOrder } from '../dependencies.ts';
-import { ApiError, noSuchOrder } from '../errors.ts';
-import type { OrderLinks } from '../sign-in/order-links.ts';
+import type { OrderRecord } from '../../../database/orders.ts';
+import { type Dependencies, readOrder } from '../../dependencies.ts';
+import { ApiError, noSuchOrder } from '../../errors.ts';
+import type { OrderLinks } from '../../sign-in/order-links.ts';
+import { cookieOf, setCookie } from '../cookies.ts';
 
 /** A customer is at Stripe's page for a day at most. */
 const COOKIE_MAX_AGE_SECONDS = 24 * 3600;
@@ -59,25 +60,20 @@ async function orderOf(orderLinks: OrderLinks, token: string): Promise<string | 
  * told of an order is kept in Temporal's history. Only pages below `/payment` see the cookie, and nothing is changed on
  * its word alone.
  */
-export function keepToken(reply: FastifyReply, publicUrl: string, { order: { orderId }, token }: OpenedOrder): void {
+export function keepToken(reply: FastifyReply, isSecure: boolean, { order: { orderId }, token }: OpenedOrder): void {
   if (token === undefined) return;
-  const secure = publicUrl.startsWith('https:') ? '; Secure' : '';
-  reply.header(
-    'set-cookie',
-    `${cookieName(orderId)}=${token}; Path=/payment; Max-Age=${COOKIE_MAX_AGE_SECONDS}; HttpOnly; SameSite=Lax${secure}`,
-  );
+  setCookie(reply, cookieName(orderId), token, { path: '/payment', maxAgeSeconds: COOKIE_MAX_AGE_SECONDS, isSecure });
 }
 
 /** Lets go of the token of an order that no payment can come back to: a browser with many orders sends few of them. */
-export function forgetToken(reply: FastifyReply, { order: { orderId }, token }: OpenedOrder): void {
-  if (token !== undefined) reply.header('set-cookie', `${cookieName(orderId)}=; Path=/payment; Max-Age=0`);
+export function forgetToken(reply: FastifyReply, isSecure: boolean, { order: { orderId }, token }: OpenedOrder): void {
+  if (token === undefined) return;
+  setCookie(reply, cookieName(orderId), '', { path: '/payment', maxAgeSeconds: 0, isSecure });
 }
 
 /** The token that the browser kept of an order. */
-export function keptToken({ headers }: FastifyRequest, orderId: string): string | undefined {
-  const name = `${cookieName(orderId)}=`;
-  const cookie = (headers.cookie ?? '').split('; ').find((pair) => pair.startsWith(name));
-  return cookie?.slice(name.length);
+export function keptToken(request: FastifyRequest, orderId: string): string | undefined {
+  return cookieOf(request, cookieName(orderId));
 }
 
 function cookieName(orderId: string): string {
