@@ -13,11 +13,10 @@ import { PENCIL, startWorld, type World } from './support/world.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'order-backend-zipkin-'));
 const { folder: state } = await openStateFolder(folder);
-const zipkin = await planZipkin(await freePort(), state, {
-  up: () => undefined,
-  progress: console.info,
-  warn: console.info,
-});
+const ignore = () => undefined;
+const log = { up: ignore, progress: console.info, warn: console.info };
+const events = { died: ignore, keepsDying: ignore, restarted: ignore };
+const zipkin = await planZipkin(await freePort(), state, log, events);
 const missing = 'missing' in zipkin ? zipkin.missing : undefined;
 
 type Span = {

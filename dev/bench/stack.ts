@@ -74,7 +74,11 @@ export async function startBenchStack(): Promise<BenchStack> {
     const logger = createLogger({ production: false, logLevel: 'warn' }, 'bench');
     const connection = await connectTemporal(config, { logger });
     closing.push(() => connection.close());
-    const context: AppContext = { settings, state, events: () => ({ died: failLoudly, restarted: () => undefined }) };
+    const context: AppContext = {
+      settings,
+      state,
+      events: () => ({ died: failLoudly, keepsDying: failLoudly, restarted: () => undefined }),
+    };
     const processes = [
       createSandboxProcess(context),
       ...createCoreProcesses(context, connections),

@@ -39,7 +39,7 @@ async function run(): Promise<void> {
   });
   for (const signal of END_SIGNALS) process.once(signal, () => ending.abort(new StackError(`Ended by ${signal}.`)));
   const settings = await settingsBesideOthers(stateDir);
-  const stack = createStack(settings, terminal, (error) => ending.abort(error));
+  const stack = createStack(settings, terminal);
 
   async function take(): Promise<void> {
     const { temporalUiUrl, zipkinUrl } = await stack.up();

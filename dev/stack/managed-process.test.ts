@@ -68,7 +68,7 @@ describe('a managed process', () => {
 
   test('whose program is missing is told of', async () => {
     await expect(child('', { command: '/nowhere/temporal' }).start()).rejects.toThrow(
-      "Child can't be started: spawn /nowhere/temporal ENOENT",
+      "Child can't be started: spawn /nowhere/temporal ENOENT.",
     );
   });
 
@@ -88,30 +88,66 @@ describe('a managed process', () => {
     expect(isAlive(identity)).toBe(false);
   });
 
-  test('that dies is started again, and given up after the last pause', async () => {
-    const events = {
-      died: vi.fn<(what: string, pauseMs: number | undefined) => void>(),
+  function listener() {
+    return {
+      died: vi.fn<(what: string, pauseMs: number) => void>(),
+      keepsDying: vi.fn<(what: string, deaths: number, everyMs: number) => void>(),
       restarted: vi.fn<() => void>(),
     };
-    const mortal = child(LIVES, { restartPausesMs: [1, 2] }, events);
+  }
+
+  /** Kills it, and waits until another one is there. */
+  async function killAndWait(mortal: ManagedProcess): Promise<void> {
+    const pid = mortal.pid() ?? 0;
+    process.kill(pid, 'SIGKILL');
+    await vi.waitFor(() => expect([undefined, pid]).not.toContain(mortal.pid()), { timeout: 10_000 });
+  }
+
+  test('that dies is started again as often as it takes; that it keeps dying is told once', async () => {
+    const events = listener();
+    const mortal = child(LIVES, { restarts: { pausesMs: [1, 2, 3], steadyAfterMs: 60_000 } }, events);
     await mortal.start();
-    for (const restarts of [1, 2]) {
-      process.kill(mortal.pid() ?? 0, 'SIGKILL');
-      await vi.waitFor(() => expect(events.restarted).toHaveBeenCalledTimes(restarts), { timeout: 10_000 });
-    }
-    process.kill(mortal.pid() ?? 0, 'SIGKILL');
-    await vi.waitFor(() => expect(events.died).toHaveBeenCalledTimes(3), { timeout: 10_000 });
+    for (let deaths = 1; deaths <= 5; deaths += 1) await killAndWait(mortal);
     expect(events.died.mock.calls).toEqual([
       ['was ended by SIGKILL', 1],
       ['was ended by SIGKILL', 2],
-      ['was ended by SIGKILL', undefined],
     ]);
-    expect(mortal.pid()).toBeUndefined();
+    expect(events.keepsDying.mock.calls).toEqual([['was ended by SIGKILL', 3, 3]]);
+    expect(events.restarted).toHaveBeenCalledTimes(2);
+  });
+
+  test('that kept dying is told to be up once it is steady, and its deaths are counted anew', async () => {
+    const events = listener();
+    const mortal = child(LIVES, { restarts: { pausesMs: [1], steadyAfterMs: 50 } }, events);
+    await mortal.start();
+    await killAndWait(mortal);
+    await vi.waitFor(() => expect(events.restarted).toHaveBeenCalledOnce(), { timeout: 10_000 });
+    await killAndWait(mortal);
+    expect(events.keepsDying.mock.calls).toEqual([
+      ['was ended by SIGKILL', 1, 1],
+      ['was ended by SIGKILL', 1, 1],
+    ]);
+  });
+
+  test('that can’t come up again for a while, such as for a taken port, comes up once it can', async () => {
+    const events = listener();
+    const obstacle = join(path, 'obstacle');
+    const script = `if (require('node:fs').existsSync(${JSON.stringify(obstacle)})) process.exit(7); ${LIVES}`;
+    const mortal = child(script, { restarts: { pausesMs: [1, 2, 3], steadyAfterMs: 60_000 } }, events);
+    await mortal.start();
+    writeFileSync(obstacle, '');
+    process.kill(mortal.pid() ?? 0, 'SIGKILL');
+    await vi.waitFor(() => expect(events.keepsDying).toHaveBeenCalledOnce(), { timeout: 20_000 });
+    expect(events.keepsDying.mock.calls[0]?.[0]).toContain('ended with exit code 7');
+    rmSync(obstacle);
+    await vi.waitFor(() => expect(readFileSync(mortal.logFile, 'utf8').split('ready')).toHaveLength(3), {
+      timeout: 10_000,
+    });
   });
 
   test('that is stopped while it waits for its restart stays down', async () => {
-    const events = { died: vi.fn<() => void>(), restarted: vi.fn<() => void>() };
-    const mortal = child(LIVES, { restartPausesMs: [60_000] }, events);
+    const events = listener();
+    const mortal = child(LIVES, { restarts: { pausesMs: [60_000, 60_000], steadyAfterMs: 60_000 } }, events);
     await mortal.start();
     process.kill(mortal.pid() ?? 0, 'SIGKILL');
     await vi.waitFor(() => expect(events.died).toHaveBeenCalledOnce(), { timeout: 10_000 });

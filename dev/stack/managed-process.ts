@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync, existsSync, openSync, readFileSync, renameSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { must } from '../../domain/must.ts';
 import { identify, signalProcess, type ProcessIdentity } from './process-identity.ts';
 import { messageOf, StackError } from './stack-error.ts';
 import { fileNameOf, type StateFolder } from './state-folder.ts';
@@ -24,14 +25,24 @@ export type ProcessSpec = {
   readonly layer: number;
   readonly checkReady: () => Promise<true | NotReady>;
   readonly readyTimeoutMs: number;
-  /** How long each restart after a death waits; given up after the last. */
-  readonly restartPausesMs?: readonly number[];
+  /** How restarts go, unless a test is in a hurry. */
+  readonly restarts?: RestartPolicy;
+};
+
+type RestartPolicy = {
+  /** How long each restart waits after a death; later ones wait as long as the last. */
+  readonly pausesMs: readonly number[];
+  /** Who lives so long is steady: its deaths are counted anew. */
+  readonly steadyAfterMs: number;
 };
 
 /** What happens to a process that was up. */
 export type ProcessEvents = {
-  /** It ended by itself; it is started again after the pause, or given up when there is none. */
-  readonly died: (what: string, restartAfterMs: number | undefined) => void;
+  /** It ended by itself, and is started again after the pause. */
+  readonly died: (what: string, restartAfterMs: number) => void;
+  /** It ended so often without being steady that pauses grow no longer; told once, until it is steady again. */
+  readonly keepsDying: (what: string, deaths: number, restartEveryMs: number) => void;
+  /** It is up again; steadily, if it kept dying before. */
   readonly restarted: () => void;
 };
 
@@ -53,11 +64,14 @@ export type ManagedProcess = {
   readonly signalEnd: () => void;
 };
 
-/** A part that dies again and again is given up after the last of these; a minute of life fills them up again. */
-const RESTART_PAUSES_MS = [500, 1000, 2000, 5000, 10_000];
-const STEADY_AFTER_MS = 60_000;
+const RESTARTS: RestartPolicy = { pausesMs: [500, 1000, 2000, 5000, 10_000, 30_000], steadyAfterMs: 60_000 };
 
 const POLL_MS = 40;
+
+/** It did not come up; the message goes on from its name. */
+class NotUpError extends Error {
+  override readonly name = 'NotUpError';
+}
 
 type Exit = { readonly code: number | null; readonly signal: NodeJS.Signals | null };
 type Running = {
@@ -68,7 +82,8 @@ type Running = {
 };
 
 /**
- * A child process with its log file, its readiness, its end and, with `events`, its restarts.
+ * A child process with its log file, its readiness, its end and, with `events`, its restarts: it is started again for as
+ * long as it takes, since what it fails by may pass (a full disk, a taken port) while others wait for it.
  *
  * Each child has its own process group: Ctrl-C reaches only the stack, which then stops the parts in their order.
  * Children write to their log files directly, so that they are not torn down by a broken pipe if the stack is killed.
@@ -76,22 +91,29 @@ type Running = {
 export function managedProcess(spec: ProcessSpec, state: StateFolder, events?: ProcessEvents): ManagedProcess {
   const logFile = state.file('logs', `${fileNameOf(spec.name)}.log`);
   let running: Running | undefined;
+  const { pausesMs, steadyAfterMs } = spec.restarts ?? RESTARTS;
   let stopping = false;
-  let restarts = 0;
+  let deaths = 0;
   let upSince = 0;
+  let steady: NodeJS.Timeout | undefined;
   let pauseIsOver = new AbortController();
 
   async function start(): Promise<void> {
     stopping = false;
     pauseIsOver = new AbortController();
     keepPreviousLog(logFile);
-    await up();
+    try {
+      await up();
+    } catch (error) {
+      if (error instanceof NotUpError) throw new StackError(`${spec.name} ${error.message}.${lastLines(logFile)}`);
+      throw error;
+    }
   }
 
   async function up(): Promise<void> {
     running = launch(spec, logFile, state);
     try {
-      await untilReady(spec, running, logFile);
+      await untilReady(spec, running);
     } catch (error) {
       await end(running, 'SIGKILL', 5000);
       running = undefined;
@@ -104,23 +126,25 @@ export function managedProcess(spec: ProcessSpec, state: StateFolder, events?: P
 
   async function watch(current: Running, on: ProcessEvents): Promise<void> {
     const exit = await current.exited;
+    clearTimeout(steady);
     if (stopping) return;
     running = undefined;
     state.forget(spec.name);
-    if (Date.now() - upSince > STEADY_AFTER_MS) restarts = 0;
+    if (Date.now() - upSince >= steadyAfterMs) deaths = 0;
     await restart(describeExit(exit), on);
   }
 
   async function restart(what: string, on: ProcessEvents): Promise<void> {
-    const pauseMs = (spec.restartPausesMs ?? RESTART_PAUSES_MS)[restarts];
-    restarts += 1;
-    on.died(what, pauseMs);
-    if (pauseMs === undefined) return;
+    deaths += 1;
+    const pauseMs = must(pausesMs[Math.min(deaths, pausesMs.length) - 1], 'a pause');
+    if (deaths < pausesMs.length) on.died(what, pauseMs);
+    if (deaths === pausesMs.length) on.keepsDying(what, deaths, pauseMs);
     try {
       await sleep(pauseMs, undefined, { signal: pauseIsOver.signal });
       if (stopping) return;
       await up();
-      on.restarted();
+      if (deaths < pausesMs.length) on.restarted();
+      else steady = setTimeout(on.restarted, steadyAfterMs);
     } catch (error) {
       if (!stopping) await restart(messageOf(error), on);
     }
@@ -129,6 +153,7 @@ export function managedProcess(spec: ProcessSpec, state: StateFolder, events?: P
   async function down(signal: NodeJS.Signals): Promise<void> {
     stopping = true;
     pauseIsOver.abort();
+    clearTimeout(steady);
     if (running === undefined) return;
     await end(running, signal, spec.stopTimeoutMs);
     running = undefined;
@@ -160,8 +185,9 @@ function launch(spec: ProcessSpec, logFile: string, state: StateFolder): Running
   closeSync(log);
   let exit: Exit | undefined;
   const exited = new Promise<Exit>((resolve, reject) => {
-    child.once('error', (error) => {
-      reject(new StackError(`${spec.name} can't be started: ${error.message}`));
+    // Not once: a later one, of a signal that can't be sent, would end the stack.
+    child.on('error', (error) => {
+      reject(new NotUpError(`can't be started: ${error.message}`));
     });
     child.once('exit', (code, signal) => {
       exit = { code, signal };
@@ -177,21 +203,19 @@ function launch(spec: ProcessSpec, logFile: string, state: StateFolder): Running
   return { child, identity: identify(pid ?? 0), exited, hasExited: () => exit };
 }
 
-async function untilReady(spec: ProcessSpec, running: Running, logFile: string): Promise<void> {
+async function untilReady(spec: ProcessSpec, running: Running): Promise<void> {
   const deadline = Date.now() + spec.readyTimeoutMs;
   for (;;) {
     // One that can't be spawned has no process id; `exited` says why.
     if (running.child.pid === undefined) await running.exited;
     const exit = running.hasExited();
     if (exit !== undefined) {
-      throw new StackError(`${spec.name} ${describeExit(exit)} before it was ready.${lastLines(logFile)}`);
+      throw new NotUpError(`${describeExit(exit)} before it was ready`);
     }
     const readiness = await spec.checkReady();
     if (readiness === true && running.hasExited() === undefined) return;
     if (readiness !== true && Date.now() > deadline) {
-      throw new StackError(
-        `${spec.name} was not ready within ${spec.readyTimeoutMs / 1000} s: ${readiness.waitsFor}.${lastLines(logFile)}`,
-      );
+      throw new NotUpError(`was not ready within ${spec.readyTimeoutMs / 1000} s: ${readiness.waitsFor}`);
     }
     await sleep(POLL_MS);
   }

@@ -1,4 +1,5 @@
 import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import {
   connectionSettings,
   createCoreProcesses,
@@ -12,7 +13,7 @@ import type { ManagedProcess, ProcessEvents } from './managed-process.ts';
 import { type StackSettings } from './settings.ts';
 import { CONNECTIONS_FILE } from '../../platform/project.ts';
 import { messageOf, StackError, type Reporter } from './stack-error.ts';
-import { openStateFolder, type StateFolder } from './state-folder.ts';
+import { fileNameOf, openStateFolder, type StateFolder } from './state-folder.ts';
 import { planZipkin, type Zipkin } from './zipkin.ts';
 
 export type RunningStack = {
@@ -37,8 +38,8 @@ export type Stack = {
   readonly kill: () => Promise<void>;
 };
 
-/** @param onGivenUp told when a part died so often that it is not started again */
-export function createStack(settings: StackSettings, log: Reporter, onGivenUp: (error: StackError) => void): Stack {
+/** The stack of these settings, not started yet. */
+export function createStack(settings: StackSettings, log: Reporter): Stack {
   const ending = new AbortController();
   const parts: { readonly layer: number; readonly process: ManagedProcess }[] = [];
   /** What `up` has begun; `down` waits until all of it has ended, one way or the other. */
@@ -53,8 +54,14 @@ export function createStack(settings: StackSettings, log: Reporter, onGivenUp: (
   function events(name: string): ProcessEvents {
     return {
       died: (what, restartAfterMs) => {
-        if (restartAfterMs !== undefined) log.warn(`${name}: ${what}; starting it again in ${restartAfterMs / 1000} s`);
-        else onGivenUp(new StackError(`${name}: ${what}, again and again. Its log is in ${settings.stateDir}/logs.`));
+        log.warn(`${name}: ${what}; starting it again in ${restartAfterMs / 1000} s`);
+      },
+      keepsDying: (what, deaths, restartEveryMs) => {
+        log.warn(
+          `${name}: ${what}, ${deaths} times now without a minute in between. It is started again every ` +
+            `${restartEveryMs / 1000} s, and the other parts wait for it; once the cause is fixed it comes back by itself. ` +
+            `Its log: ${join(settings.stateDir, 'logs', `${fileNameOf(name)}.log`)}`,
+        );
       },
       restarted: () => {
         log.warn(`${name}: up again`);
@@ -117,7 +124,7 @@ export function createStack(settings: StackSettings, log: Reporter, onGivenUp: (
     state = folder;
     if (opened.ended.length > 0) log.warn(`Ended what an earlier start left running: ${opened.ended.join(', ')}`);
     await requireFreeAppPorts(settings);
-    const zipkin = await findZipkin(settings, folder, log);
+    const zipkin = await findZipkin(settings, folder, log, events('Zipkin'));
 
     const context: AppContext = { settings, state: folder, events };
     const sandbox = settings.external.stripe ? [] : [createSandboxProcess(context)];
@@ -166,11 +173,16 @@ async function endByLayers(parts: readonly { layer: number; process: ManagedProc
 }
 
 /** Undefined where traces go elsewhere, or can't be shown on this machine; the person is told how to mend that. */
-async function findZipkin(settings: StackSettings, state: StateFolder, log: Reporter): Promise<Zipkin | undefined> {
+async function findZipkin(
+  settings: StackSettings,
+  state: StateFolder,
+  log: Reporter,
+  events: ProcessEvents,
+): Promise<Zipkin | undefined> {
   const { zipkinUrl, collector } = settings.external;
   if (zipkinUrl !== undefined) return { url: zipkinUrl, create: undefined };
   if (collector) return undefined;
-  const zipkin = await planZipkin(settings.ports.zipkin, state, log);
+  const zipkin = await planZipkin(settings.ports.zipkin, state, log, events);
   if (!('missing' in zipkin)) return zipkin;
   log.warn(`No Zipkin: ${zipkin.missing}. With Docker: \`docker compose up -d zipkin\``);
   return undefined;

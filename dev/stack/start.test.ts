@@ -152,6 +152,14 @@ describe('npm start', { timeout: 2 * UP_TIMEOUT_MS + 60_000 }, () => {
     expect(existsSync(stateFolder())).toBe(false);
   });
 
+  test('stops everything when nobody reads what it says any more', async () => {
+    const start = run('start');
+    await vi.waitFor(() => expect(start.output()).toContain('PostgreSQL'), { timeout: UP_TIMEOUT_MS });
+    start.child.stdout.destroy();
+    expect(await start.exited).toBe(0);
+    expect(recordedProcesses()).toEqual([]);
+  });
+
   test('says in a line which port is taken and how to mend it, and starts nothing', async () => {
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');

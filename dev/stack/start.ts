@@ -31,12 +31,12 @@ const exitCode = await run().catch((error: unknown) => {
 });
 process.exit(exitCode);
 
-/** Runs the stack until it is told to end, or can't go on. Gives the exit code. */
+/** Runs the stack until it is told to end, or can't start. Gives the exit code. */
 async function run(): Promise<number> {
   loadProjectEnvFile();
   const settings = loadStackSettings();
   const end = endOfRun();
-  const stack = createStack(settings, terminal, end.giveUp);
+  const stack = createStack(settings, terminal);
   terminal.title('Order backend');
   const goingUp = goUp(stack, settings, end);
   const failure = await end.asked;
@@ -64,7 +64,7 @@ async function goUp(stack: Stack, settings: StackSettings, end: ReturnType<typeo
   }
 }
 
-/** When and why the run ends: by a signal, by a second one, or by an error. */
+/** When and why the run ends: by a signal, by a second one, by an error, or as nobody reads on. */
 function endOfRun() {
   const ending = new AbortController();
   let firstSignalAt: number | undefined;
@@ -87,6 +87,8 @@ function endOfRun() {
       ask();
     });
   }
+  // A terminal that is gone, or `npm start | head`. Unheard, it would end this process and leave the parts running.
+  process.stdout.on('error', () => ask());
   return {
     asked,
     forced,

@@ -11,6 +11,7 @@ import { openStateFolder, type StateFolder } from './state-folder.ts';
 import { planZipkin } from './zipkin.ts';
 
 const log: Reporter = { up: () => undefined, progress: () => undefined, warn: () => undefined };
+const events = { died: () => undefined, keepsDying: () => undefined, restarted: () => undefined };
 
 let folder: string;
 let state: StateFolder;
@@ -45,20 +46,20 @@ async function listen(status: number): Promise<number> {
 
 test('a Zipkin that runs already is used, and anything else on its port is told of', async () => {
   const port = await listen(200);
-  expect(await planZipkin(port, state, log)).toEqual({ url: `http://127.0.0.1:${port}`, create: undefined });
+  expect(await planZipkin(port, state, log, events)).toEqual({ url: `http://127.0.0.1:${port}`, create: undefined });
   const other = await listen(404);
-  expect(await planZipkin(other, state, log)).toEqual({
+  expect(await planZipkin(other, state, log, events)).toEqual({
     missing: `port ${other} is taken; set ZIPKIN_PORT to a free port`,
   });
 });
 
 test('what is missing for one is told: Java, a newer Java, Maven', async () => {
   const port = await freePort();
-  expect(await planZipkin(port, state, log)).toEqual({ missing: 'it needs Java 17 or newer' });
+  expect(await planZipkin(port, state, log, events)).toEqual({ missing: 'it needs Java 17 or newer' });
   program('java', 'echo \'openjdk version "1.8.0_402"\' >&2');
-  expect(await planZipkin(port, state, log)).toEqual({ missing: 'it needs Java 17 or newer' });
+  expect(await planZipkin(port, state, log, events)).toEqual({ missing: 'it needs Java 17 or newer' });
   program('java', 'echo \'openjdk version "17.0.15" 2025-04-15\' >&2');
-  expect(await planZipkin(port, state, log)).toEqual({ missing: 'it is fetched with Maven' });
+  expect(await planZipkin(port, state, log, events)).toEqual({ missing: 'it is fetched with Maven' });
   program('mvn', '');
-  expect(await planZipkin(port, state, log)).toMatchObject({ url: `http://127.0.0.1:${port}` });
+  expect(await planZipkin(port, state, log, events)).toMatchObject({ url: `http://127.0.0.1:${port}` });
 });

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } f
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { LAYERS } from './infrastructure.ts';
-import { checkUrl, managedProcess, type ManagedProcess } from './managed-process.ts';
+import { checkUrl, managedProcess, type ManagedProcess, type ProcessEvents } from './managed-process.ts';
 import { isPortFree } from './ports.ts';
 import { cacheFolder, programOnPath } from './programs.ts';
 import type { Reporter } from './stack-error.ts';
@@ -32,6 +32,7 @@ export async function planZipkin(
   port: number,
   state: StateFolder,
   log: Reporter,
+  events: ProcessEvents,
 ): Promise<Zipkin | { readonly missing: string }> {
   const url = `http://127.0.0.1:${port}`;
   if (!(await isPortFree(port))) {
@@ -42,15 +43,22 @@ export async function planZipkin(
   const java = await javaVersion();
   if (java === undefined || java < OLDEST_JAVA) return { missing: `it needs Java ${OLDEST_JAVA} or newer` };
   if (!existsSync(cachedJar()) && programOnPath('mvn') === undefined) return { missing: 'it is fetched with Maven' };
-  return { url, create: (signal) => createZipkin(port, state, log, signal) };
+  return { url, create: (signal) => createZipkin({ port, state, log, events, signal }) };
 }
 
-async function createZipkin(
-  port: number,
-  state: StateFolder,
-  log: Reporter,
-  signal: AbortSignal,
-): Promise<ManagedProcess> {
+async function createZipkin({
+  port,
+  state,
+  log,
+  events,
+  signal,
+}: {
+  readonly port: number;
+  readonly state: StateFolder;
+  readonly log: Reporter;
+  readonly events: ProcessEvents;
+  readonly signal: AbortSignal;
+}): Promise<ManagedProcess> {
   const jar = await fetchedJar(log, signal);
   return managedProcess(
     {
@@ -66,6 +74,7 @@ async function createZipkin(
       readyTimeoutMs: READY_TIMEOUT_MS,
     },
     state,
+    events,
   );
 }
 
