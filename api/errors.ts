@@ -154,7 +154,9 @@ function tooManyData({ of, limit, open, wantedPieces, orderIds }: TooManyOrders)
  */
 export function toApiError(error: unknown, bodyLimitBytes = 0): ApiError {
   if (error instanceof ApiError) return error;
-  if (hasZodFastifySchemaValidationErrors(error)) return invalidRequest(fieldProblems(error.validation));
+  if (hasZodFastifySchemaValidationErrors(error)) {
+    return invalidRequest(fieldProblems(error.validation, PARTS[error.validationContext ?? 'body']));
+  }
   const { code, statusCode } = detailsOf(error);
   if (statusCode === 429) {
     return new ApiError('tooManyRequests', 'Too many requests; wait as long as the header Retry-After says');
@@ -209,21 +211,27 @@ export function isAway(error: unknown): boolean {
   return false;
 }
 
+/** What the parts of a request are called to clients. */
+const PARTS = { body: 'body', querystring: 'query', params: 'path', headers: 'headers' } as const;
+
 /** One field may break several rules that are told in one sentence. */
-function fieldProblems(issues: readonly Parameters<typeof fieldProblem>[0][]): FieldProblem[] {
-  const problems = issues.map(fieldProblem);
+function fieldProblems(issues: readonly Issue[], part: string): FieldProblem[] {
+  const problems = issues.map((issue) => fieldProblem(issue, part));
   return problems.filter(
     ({ path, problem }, index) =>
       index === problems.findIndex((other) => other.path === path && other.problem === problem),
   );
 }
 
-function fieldProblem(issue: { readonly instancePath: string; readonly message?: string | undefined }): FieldProblem {
+type Issue = { readonly instancePath: string; readonly message?: string | undefined };
+
+/** @param part named where the problem is the whole of it */
+function fieldProblem(issue: Issue, part: string): FieldProblem {
   const path = issue.instancePath
     .slice(1)
     .replace(/\/(\d+)(?=\/|$)/g, '[$1]')
     .replaceAll('/', '.');
-  return { path: path === '' ? 'body' : path, problem: issue.message ?? 'is not valid' };
+  return { path: path === '' ? part : path, problem: issue.message ?? 'is not valid' };
 }
 
 function detailsOf(error: unknown): { readonly code?: unknown; readonly statusCode?: unknown } {

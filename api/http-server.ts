@@ -97,7 +97,8 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
   app.addHook('preParsing', (request, reply, payload, done) => {
     const { 'content-encoding': encoding = 'identity', 'content-length': length = '0' } = request.headers;
     const hasBody = length !== '0' || request.headers['transfer-encoding'] !== undefined;
-    if (!hasBody || request.is404 || encoding.toLowerCase() === 'identity') return done(null, payload);
+    const isRead = request.method !== 'GET' && request.method !== 'HEAD' && !request.is404;
+    if (!hasBody || !isRead || encoding.toLowerCase() === 'identity') return done(null, payload);
     void reply.header('accept-encoding', 'identity');
     return done(
       new ApiError('notJson', 'The body has a Content-Encoding, and is not read; send it without, not compressed'),

@@ -49,7 +49,8 @@ const momentSchema = z.iso
   .transform((text) => new Date(text));
 
 const pageQuery = { limit: limitSchema, cursor: cursorSchema };
-const unknownParameters = {
+/** For a query that takes no others. */
+export const unknownParameters = {
   error: (issue: { readonly code?: string | undefined; readonly keys?: unknown }) =>
     issue.code === 'unrecognized_keys' && Array.isArray(issue.keys)
       ? `has unknown parameters: ${issue.keys.join(', ')}`

@@ -15,8 +15,9 @@ export const contentSecurityPolicy = {
   },
 };
 
-/** Has the routes of this app take what forms send; a field that is sent twice counts once, with its last value. */
+/** Has the routes of this app take what forms send, and nothing else; a field that is sent twice counts once, with its last value. */
 export function takeForms(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, body, done) =>
     done(null, Object.fromEntries(new URLSearchParams(body.toString()))),
   );

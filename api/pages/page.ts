@@ -1,5 +1,6 @@
 import type { FastifyReply } from 'fastify';
 import { html } from 'ghtml';
+import type { ApiError } from '../errors.ts';
 import { type Asset, assets } from './assets.ts';
 import { otherLanguages } from './languages/language.ts';
 import type { Texts } from './languages/english.ts';
@@ -78,6 +79,13 @@ export function renderMessagePage(texts: Texts, { title, text }: { readonly titl
       <p>${text}</p>
     </section>`,
   });
+}
+
+/** What a page says of an error that is about nothing on it. */
+export function errorTextOf({ statusCode }: ApiError, { errors }: Texts) {
+  if (statusCode === 429) return errors.tooManyRequests;
+  if (statusCode < 500) return errors.unreadable;
+  return statusCode === 503 ? errors.away : errors.ours;
 }
 
 export function sendPage(reply: FastifyReply, statusCode: number, page: string): FastifyReply {

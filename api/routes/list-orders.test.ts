@@ -64,7 +64,7 @@ describe.each(ROUTES)('$route', ({ url, filter }) => {
     ['cursor=AAAA', 'cursor', 'next_cursor'],
     [`cursor=${Buffer.from(`2026-13-02T10:00:00.123456Z ${orderId}`).toString('base64url')}`, 'cursor', 'next_cursor'],
     [`cursor=${Buffer.from(`0000-01-02T10:00:00.123456Z ${orderId}`).toString('base64url')}`, 'cursor', 'next_cursor'],
-    ['price=1', 'body', 'unknown parameters: price'],
+    ['price=1', 'query', 'unknown parameters: price'],
   ])('are not listed for ?%s', async (query, field, says) => {
     const { get, listed } = await start();
     expect(await get(`${url}?${query}`)).toMatchObject({

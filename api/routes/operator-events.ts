@@ -3,18 +3,21 @@ import { z } from 'zod';
 import type { FeedEvent } from '../../database/events.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { success } from '../envelope.ts';
-import { limitSchema, wholeNumber } from '../page-schemas.ts';
+import { limitSchema, unknownParameters, wholeNumber } from '../page-schemas.ts';
 import { envelopeSchema, orderStatusSchema } from '../schemas.ts';
 import { errorResponses } from './error-responses.ts';
 
 const WHOLE_ID = 'must be the next of an answer before, or 0';
 
-const eventsQuery = z.strictObject({
-  after: wholeNumber(z.int(WHOLE_ID).min(0, WHOLE_ID).default(0)).describe(
-    'The `next` of the answer before; 0 for the first event there is.',
-  ),
-  limit: limitSchema,
-});
+const eventsQuery = z.strictObject(
+  {
+    after: wholeNumber(z.int(WHOLE_ID).min(0, WHOLE_ID).default(0)).describe(
+      'The `next` of the answer before; 0 for the first event there is.',
+    ),
+    limit: limitSchema,
+  },
+  unknownParameters,
+);
 
 const eventSchema = z.object({
   id: z.int().describe('Counts from 1, without gaps.'),

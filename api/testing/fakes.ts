@@ -59,7 +59,7 @@ export type FakeAnswers = {
   readonly customerReturned?: () => Promise<void>;
 };
 
-/** A catalogue without items. */
+/** A catalogue without items, which takes none. */
 export function emptyCatalogue(): Dependencies['catalogue'] {
   const nothing = async (itemId: unknown) => {
     throw new ApiError('noSuchItem', `There is no item ${String(itemId)}`);
@@ -67,7 +67,9 @@ export function emptyCatalogue(): Dependencies['catalogue'] {
   return {
     listItems: async () => [],
     listItemsOnSale: async () => [],
-    addItem: nothing,
+    addItem: async ({ itemId }) => {
+      throw new ApiError('itemExists', `There is an item ${itemId} already`);
+    },
     changeItem: nothing,
     changeStock: nothing,
   };

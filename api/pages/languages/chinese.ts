@@ -91,6 +91,7 @@ export const chinese: Texts = {
     },
     notFromHere: { title: '不能从这里操作', text: '请在订单页面上取消。' },
     tooManyRequests: { title: '请稍候', text: '您的网络发来的请求太多，请等一分钟。' },
+    unreadable: { title: '无法读取这个请求', text: '请重新打开本页。' },
     away: { title: '马上回来', text: '您的订单是安全的，请稍后重新打开本页。' },
     ours: { title: '我们这边出了问题', text: '您的订单是安全的，请稍后重新打开本页。' },
   },

@@ -115,6 +115,7 @@ export const english = {
       title: 'One moment, please',
       text: 'There were many requests from your connection. Please wait a minute.',
     },
+    unreadable: { title: 'We cannot read this request', text: 'Please open the page again.' },
     away: { title: 'We will be right back', text: 'Your order is safe. Please load this page again in a moment.' },
     ours: {
       title: 'Something went wrong on our side',

@@ -9,7 +9,7 @@ import { logFailure } from '../../http-server.ts';
 import { contentSecurityPolicy, isFromElsewhere, takeForms } from '../forms.ts';
 import type { Texts } from '../languages/english.ts';
 import { languageQuery, textsFor } from '../languages/language.ts';
-import { renderMessagePage, sendPage } from '../page.ts';
+import { errorTextOf, renderMessagePage, sendPage } from '../page.ts';
 import { type Notice, notices } from './customer-words.ts';
 import { checkLink, forgetToken, keepToken, keptToken, openOrder, type PageQuery } from './page-access.ts';
 import { renderPaymentPage } from './payment-page.ts';
@@ -143,6 +143,8 @@ export function paymentPages(dependencies: Dependencies): FastifyPluginAsyncZod 
         response: {
           303: z.undefined().describe('Back to the payment page.'),
           403: { description: 'Another site had the browser send the form.', content: htmlPage },
+          413: { description: 'The form, which has no fields, is over 64 KB.', content: htmlPage },
+          415: { description: 'The body is not a form.', content: htmlPage },
           ...errorPages,
         },
       },
@@ -187,17 +189,7 @@ function withKeptToken(request: FastifyRequest, query: PageQuery): PageQuery {
 }
 
 function errorPage(error: ApiError, texts: Texts, linksExpire: boolean): string {
-  const { noSuchOrder, tooManyRequests, away, ours } = texts.errors;
-  switch (error.statusCode) {
-    case 404: {
-      const { title, text, textOfSignedLink } = noSuchOrder;
-      return renderMessagePage(texts, { title, text: linksExpire ? textOfSignedLink : text });
-    }
-    case 429:
-      return renderMessagePage(texts, tooManyRequests);
-    case 503:
-      return renderMessagePage(texts, away);
-    default:
-      return renderMessagePage(texts, ours);
-  }
+  if (error.statusCode !== 404) return renderMessagePage(texts, errorTextOf(error, texts));
+  const { title, text, textOfSignedLink } = texts.errors.noSuchOrder;
+  return renderMessagePage(texts, { title, text: linksExpire ? textOfSignedLink : text });
 }

@@ -8,7 +8,7 @@ import { toApiError } from '../../errors.ts';
 import { logFailure } from '../../http-server.ts';
 import { contentSecurityPolicy, isFromElsewhere, takeForms } from '../forms.ts';
 import { textsFor } from '../languages/language.ts';
-import { renderMessagePage, sendPage } from '../page.ts';
+import { errorTextOf, renderMessagePage, sendPage } from '../page.ts';
 import { guestOf, isKey, keepGuest, newKey } from './guest.ts';
 import { type Choice, problemOf, readChoices, type ShopProblem } from './shop-problem.ts';
 import { renderShopPage } from './shop-page.ts';
@@ -38,10 +38,8 @@ export function shopPages(dependencies: Dependencies): FastifyPluginAsyncZod {
     app.setErrorHandler((error, request, reply) => {
       const apiError = toApiError(error);
       logFailure(request, apiError);
-      const { errors } = textsFor(request, reply, isSecure);
-      const said =
-        apiError.statusCode === 429 ? errors.tooManyRequests : apiError.statusCode === 503 ? errors.away : errors.ours;
-      return sendPage(reply, apiError.statusCode, renderMessagePage(textsFor(request, reply, isSecure), said));
+      const texts = textsFor(request, reply, isSecure);
+      return sendPage(reply, apiError.statusCode, renderMessagePage(texts, errorTextOf(apiError, texts)));
     });
 
     app.route({
