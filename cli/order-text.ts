@@ -1,14 +1,13 @@
+import type { LinksElsewhere } from '../api/links-elsewhere.ts';
+import type { WorkflowState } from '../api/order-health.ts';
 import type { OrderRecord } from '../database/orders.ts';
+import { formatDuration } from '../domain/duration.ts';
 import { formatMoney } from '../domain/money.ts';
 import { isTerminal } from '../domain/order-status.ts';
-import { formatDuration, formatTime, styled, table } from './text.ts';
-import type { WorkflowState } from './workflow-state.ts';
-
-/** Links for operators; null if there is nothing to see. */
-export type Links = { readonly temporal: string; readonly zipkin: string; readonly stripe: string | null };
+import { formatTime, styled, table } from './text.ts';
 
 /** Describes an order for people: what was ordered, what happened when, and where to look further. */
-export function describeOrder(order: OrderRecord, workflow: WorkflowState, links: Links): string {
+export function describeOrder(order: OrderRecord, workflow: WorkflowState, links: LinksElsewhere): string {
   return [
     `${styled('bold', `Order ${order.orderId}`)}  ${order.status}`,
     fields([

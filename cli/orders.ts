@@ -3,12 +3,13 @@ import { findOrder, type OrderRecord } from '../database/orders.ts';
 import { formatMoney } from '../domain/money.ts';
 import type { RefundRequest } from '../domain/order-message.ts';
 import { cancelOrder } from '../api/cancel-order.ts';
+import { linksElsewhere } from '../api/links-elsewhere.ts';
 import { refundOrder } from '../api/refund-order.ts';
 import { releaseOrder } from '../api/release-order.ts';
 import type { Context } from './context.ts';
 import { CliError, exitCodes } from './errors.ts';
 import { operatorName } from './operator-name.ts';
-import { describeOrder, type Links } from './order-text.ts';
+import { describeOrder } from './order-text.ts';
 import type { CommandResult } from './run-command.ts';
 import { formatTime, table } from './text.ts';
 import { describeWorkflow } from './workflow-state.ts';
@@ -17,22 +18,8 @@ import { describeWorkflow } from './workflow-state.ts';
 export async function showOrder(context: Context, orderId: string): Promise<CommandResult> {
   const order = await requireOrder(context, orderId);
   const workflow = await describeWorkflow(context, orderId);
-  const links = linksOf(context, order);
+  const links = linksElsewhere(context.settings.config, order);
   return { data: { ...order, workflow, links }, text: describeOrder(order, workflow, links) };
-}
-
-function linksOf({ settings: { config } }: Context, order: OrderRecord): Links {
-  const { namespace } = config.temporal;
-  const { stripe } = config;
-  const dashboard = `https://dashboard.stripe.com/${stripe.livemode ? '' : 'test/'}payments`;
-  return {
-    temporal: `${config.links.temporalUiUrl}/namespaces/${encodeURIComponent(namespace)}/workflows/${order.orderId}`,
-    zipkin: `${config.links.zipkinUiUrl}/zipkin/traces/${order.traceId}`,
-    stripe:
-      stripe.sandboxUrl === undefined && order.paymentIntentId !== null
-        ? `${dashboard}/${order.paymentIntentId}`
-        : null,
-  };
 }
 
 export async function showOrders({ database }: Context, filter: OrderFilter, limit: number): Promise<CommandResult> {

@@ -1,12 +1,12 @@
 import type { Client } from '@temporalio/client';
+import { describeLostOrder, describeSlowOrder, isFailing, patienceMs, reasonFor } from '../../api/order-health.ts';
 import { ORDER_LIFECYCLE, RECOVER_ORDER, taskQueues } from '../../contracts/messages.ts';
 import { findExistingOrderIds, listOpenOrders } from '../../database/order-checks.ts';
 import type { ListedOrder } from '../../database/order-pages.ts';
 import { findOrder } from '../../database/orders.ts';
-import { isTerminal, type OrderStatus } from '../../domain/order-status.ts';
+import { isTerminal } from '../../domain/order-status.ts';
 import type { Context } from '../context.ts';
-import { formatDuration } from '../text.ts';
-import { describeWorkflow, type WorkflowState } from '../workflow-state.ts';
+import { describeWorkflow } from '../workflow-state.ts';
 import { attempt, type Finding, ok, problem, warning } from './finding.ts';
 
 const ABOUT = 'Orders';
@@ -14,8 +14,6 @@ const SEE_TEMPORAL = 'See the findings on PostgreSQL and Temporal.';
 const MINUTE_MS = 60_000;
 /** The most orders to describe in full; the rest are counted. */
 const MAX_DESCRIBED = 20;
-/** A workflow task that has failed more often will not recover by itself. */
-const MAX_TASK_ATTEMPTS = 3;
 
 /** Finds orders whose workflow is gone, orders that wait longer than they should, and workflows without an order. */
 export async function checkOrders(context: Context): Promise<readonly Finding[]> {
@@ -59,34 +57,6 @@ export async function findLostOrders(
   return lost;
 }
 
-/** Whether its workflow completed without the row knowing: PostgreSQL was restored to an earlier time. */
-export function isBehind({ workflow }: LostOrder): boolean {
-  return workflow === 'COMPLETED';
-}
-
-function describeLost(order: LostOrder): Finding {
-  const { orderId, status, workflow } = order;
-  if (isBehind(order)) {
-    return problem(
-      ABOUT,
-      `Order ${orderId} is ${status}, but its workflow has ended: PostgreSQL was restored to a time before that`,
-      '--repair leaves it alone, since its goods may have left: see docs/operations.md, "After a restore".',
-      [orderId],
-    );
-  }
-  const fate = workflow === 'gone' ? 'Temporal has no workflow for it' : `its workflow is ${workflow}`;
-  const repair =
-    status === 'PAID'
-      ? 'ships it, or refunds it if it cannot be shipped'
-      : 'closes its Checkout Session at Stripe, refunds what was paid and cancels it';
-  return problem(
-    ABOUT,
-    `Order ${orderId} is ${status}, but ${fate}, so nothing happens to it`,
-    `\`npm run cli -- doctor --repair\` ${repair}.`,
-    [orderId],
-  );
-}
-
 /** Returns the start time of each running order workflow, by order id. */
 export async function listRunning(context: Context, client: Client): Promise<Map<string, Date>> {
   const { orders } = taskQueues(context.settings.config.temporal.taskQueuePrefix);
@@ -96,25 +66,22 @@ export async function listRunning(context: Context, client: Client): Promise<Map
   return running;
 }
 
-/** How long an order may stay in a status before an operator should look, in milliseconds. */
-function patienceMs(status: OrderStatus, paymentWindowMs: number): number {
-  if (status === 'PENDING') return 2 * MINUTE_MS;
-  return status === 'PAID' ? 10 * MINUTE_MS : paymentWindowMs + 10 * MINUTE_MS;
+function describeLost(order: LostOrder): Finding {
+  const { message, fix } = describeLostOrder(order, order.workflow);
+  return problem(ABOUT, message, fix, [order.orderId]);
 }
 
 async function findSlowOrders(context: Context, open: readonly ListedOrder[]): Promise<Finding[]> {
-  const { paymentWindowMs } = context.settings.config;
-  const waitedMs = (order: ListedOrder) => Date.now() - order.updatedAt.getTime();
-  const slow = open.filter((order) => waitedMs(order) > patienceMs(order.status, paymentWindowMs));
+  const patience = patienceMs(context.settings.config.paymentWindowMs);
+  const slow = open.filter(({ status, updatedAt }) => {
+    return !isTerminal(status) && Date.now() - updatedAt.getTime() > patience[status];
+  });
   const findings: Finding[] = [];
   for (const order of slow.slice(0, MAX_DESCRIBED)) {
-    const { orderId, status } = order;
-    const workflow = await describeWorkflow(context, orderId);
-    const message = `Order ${orderId} has been ${status} for ${formatDuration(waitedMs(order))}; ${reasonFor(workflow, status)}`;
-    const fix = `\`npm run cli -- order show ${orderId}\` shows more; see docs/operations.md, "An order is stuck".`;
-    findings.push(
-      isFailing(workflow) ? problem(ABOUT, message, fix, [orderId]) : warning(ABOUT, message, fix, [orderId]),
-    );
+    const workflow = await describeWorkflow(context, order.orderId);
+    const { message, fix } = describeSlowOrder(order, workflow);
+    const finding = isFailing(workflow) ? problem : warning;
+    findings.push(finding(ABOUT, message, fix, [order.orderId]));
   }
   const rest = slow.slice(MAX_DESCRIBED).map(({ orderId }) => orderId);
   if (rest.length > 0) {
@@ -123,24 +90,6 @@ async function findSlowOrders(context: Context, open: readonly ListedOrder[]): P
     );
   }
   return findings;
-}
-
-function isFailing(workflow: WorkflowState): boolean {
-  return workflow.found === true && workflow.taskAttempt > MAX_TASK_ATTEMPTS;
-}
-
-function reasonFor(workflow: WorkflowState, status: OrderStatus): string {
-  if (workflow.found !== true) return 'its workflow could not be read, so the reason is unknown';
-  if (isFailing(workflow)) return `its workflow has failed in our own code ${workflow.taskAttempt} times in a row`;
-  const [step] = workflow.pending;
-  if (step !== undefined) {
-    return step.failure === null
-      ? `${step.activity} is still running, or no worker takes it`
-      : `${step.activity} keeps failing (attempt ${step.attempt}): ${step.failure}`;
-  }
-  return status === 'WAITING_FOR_PAYMENT'
-    ? 'its payment may still be processing at the bank'
-    : 'no step is running: it is held, pauses before the next attempt, or no worker takes its workflow tasks';
 }
 
 /** Finds workflows that have run for a while without a row: creates that hang, or a database that was restored. */

@@ -16,10 +16,11 @@ import {
 import { listOpenOrders, listStrayStock } from '../../database/order-checks.ts';
 import { giveBackStock } from '../../database/stock.ts';
 import type { Context } from '../context.ts';
+import { isBehind } from '../../api/order-health.ts';
 import { orderPolicy } from '../../api/order-policy.ts';
 import { reasonOf } from '../errors.ts';
 import { describeWorkflow } from '../workflow-state.ts';
-import { findLostOrders, isBehind, listRunning, type LostOrder } from './check-orders.ts';
+import { findLostOrders, listRunning, type LostOrder } from './check-orders.ts';
 import { finishRefunds } from './check-refunds.ts';
 import { isOld } from './check-stock.ts';
 import { type Finding, ok, problem, warning } from './finding.ts';
@@ -34,7 +35,7 @@ export async function repair(context: Context): Promise<Finding[]> {
   const running = await listRunning(context, client);
   const lost = await findLostOrders(context, await listOpenOrders(context.database), new Set(running.keys()));
   const findings: Finding[] = [];
-  for (const order of lost.filter((candidate) => !isBehind(candidate))) {
+  for (const order of lost.filter((candidate) => !isBehind(candidate.workflow))) {
     findings.push(await recover(context, client, order));
   }
   findings.push(...(await finishRefunds(context)), ...(await releaseStrayStock(context)));
