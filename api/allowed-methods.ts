@@ -1,9 +1,9 @@
 import type { FastifyInstance } from 'fastify';
 
 /**
- * Watches the routes that are added from now on.
+ * Collects the routes that are added from now on.
  *
- * @returns the methods that a path takes, in alphabetical order; none if it is no path of ours
+ * @returns a function that returns the methods of a path, in alphabetical order; none for an unknown path
  */
 export function watchAllowedMethods(app: FastifyInstance): (path: string) => string[] {
   const routes: { readonly segments: readonly string[]; readonly methods: readonly string[] }[] = [];
@@ -17,7 +17,7 @@ export function watchAllowedMethods(app: FastifyInstance): (path: string) => str
   };
 }
 
-/** Our routes are plain segments, `:parameters` that fill one, and `*` for all that follows. */
+/** Our routes consist of plain segments, `:parameters` that match one segment, and `*` for the rest of the path. */
 function isOfPattern(pattern: readonly string[], segments: readonly string[]): boolean {
   if (pattern.length > segments.length || (pattern.length < segments.length && pattern.at(-1) !== '*')) return false;
   return pattern.every((part, index) => {

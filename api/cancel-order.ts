@@ -36,7 +36,7 @@ export async function cancelOrder(
   const after = await read();
   if (asked.outcome === 'underWay') return { order: after, ended: false };
   if (isTerminal(after.status)) return endedWithoutGoods(after);
-  // A workflow that goes on in a new run ends its updates before the order has ended.
+  // A workflow that continues in a new run completes its updates before the order has ended.
   if (asked.outcome === 'ended') return { order: after, ended: false };
   if (asked.outcome === 'refused') throw notCancellable(after, asked.why);
   throw new ApiError('noWorkflow', `Order ${orderId} can't be cancelled right now; try again soon`, {

@@ -13,26 +13,30 @@ import { whyStripeRefusesName } from '../domain/item-name.ts';
 import { whyStripeRefusesPrice } from '../domain/money.ts';
 import { ApiError, type FieldProblem, invalidRequest } from './errors.ts';
 
-/** What is sold. For the routes and for the command line; what they may not do is an ApiError. */
+/**
+ * The items that are sold, for the routes and the command line. Every function throws an ApiError for what it refuses.
+ */
 export type Catalogue = {
   readonly listItems: () => Promise<ItemRecord[]>;
   readonly listItemsOnSale: () => Promise<ItemOnSale[]>;
   /**
    * Adds an item.
    *
-   * @throws ApiError 1000 if Stripe would refuse its name or price, 3002 if there is such an item
+   * @throws ApiError 1000 if Stripe would refuse its name or price, 3002 if the item already exists
    */
   readonly addItem: (item: NewItem, author: Author) => Promise<ItemRecord>;
   /**
-   * Changes an item for orders that are made from now on; those that exist keep their names and prices.
+   * Changes an item for new orders; existing orders keep their names and prices.
    *
    * @throws ApiError 1000 if Stripe would refuse its name or price, 3003 if there is no such item
    */
   readonly changeItem: (itemId: string, fields: ItemFields, author: Author) => Promise<ItemRecord>;
   /**
-   * Adds pieces to the stock, or takes some out.
+   * Adds pieces to the stock, or removes some.
    *
-   * @throws ApiError 3000 if fewer are available than are to be taken out, 3003 if there is no such item
+   * @param change pieces, negative to remove them
+   * @throws ApiError 1000 if the item would have too many pieces, 3000 if fewer are available than are to be removed,
+   *   3003 if there is no such item
    */
   readonly changeStock: (itemId: string, change: number, author: Author) => Promise<ItemRecord>;
 };
@@ -46,7 +50,7 @@ export function createCatalogue(database: Database): Catalogue {
       refuse([...nameProblems(item.name), ...priceProblems(item)]);
       const added = await insertItem(database, item, author);
       if (added !== undefined) return added;
-      throw new ApiError('itemExists', `There is an item ${item.itemId} already; change it instead`, {
+      throw new ApiError('itemExists', `Item ${item.itemId} already exists; change it instead`, {
         data: { item_id: item.itemId },
       });
     },
@@ -68,19 +72,19 @@ export function createCatalogue(database: Database): Catalogue {
       if (outcome === 'changed') return item;
       const { available, held } = item;
       if (outcome === 'tooMany') {
-        throw invalidRequest([{ path: 'change', problem: `brings the item above ${MAX_STOCK} pieces` }]);
+        throw invalidRequest([{ path: 'change', problem: `would bring the item above ${MAX_STOCK} pieces` }]);
       }
       const heldToo = held === 0 ? '' : `; ${held} more are held by orders, or have left with them`;
       throw new ApiError(
         'outOfStock',
-        `${-change} of ${itemId} can't be taken out of the stock: ${available} are available${heldToo}`,
+        `${-change} of ${itemId} can't be removed from the stock: ${available} are available${heldToo}`,
         { data: { items: [{ item_id: itemId, wanted: -change, available }] } },
       );
     },
   };
 }
 
-/** Anything else is in no table, and PostgreSQL refuses some of it. */
+/** No item has any other id, and PostgreSQL refuses some characters. */
 function isItemId(text: string): boolean {
   return /^[\x20-\x7e]{1,128}$/.test(text);
 }

@@ -26,14 +26,14 @@ export type CreatedOrder = {
   readonly token: string | undefined;
 };
 
-/** What is known of an order that was made, by this request or by an earlier one under the same key. */
+/** What is known of an order that was created, by this request or an earlier one with the same key. */
 type MadeOrder = Pick<CreateResult, 'requestHash' | 'traceId'>;
 
 /**
  * Makes an order: deducts the stock of all lines, or of none. For the route and for the shop page.
  *
- * @throws ApiError 1000 or 3000 and on if the order is refused, 2002 if the key came before with another request, 2003 if
- *   too much is unpaid, 5001 if the order is not confirmed yet
+ * @throws ApiError 1000 or 3000 and on if the order is refused, 2002 if the key came before with another request, 2003
+ *   if too much is unpaid, 5001 if the order is not confirmed yet
  */
 export async function createOrder(
   dependencies: Dependencies,
@@ -60,7 +60,7 @@ export async function createOrder(
   });
 }
 
-/** Creates the order, and counts and logs what came of it. */
+/** Creates the order, and counts and logs the result. */
 async function reported(dependencies: Dependencies, input: OrderLifecycleInput): Promise<CreatedOrder> {
   const report = (result: string): void => {
     dependencies.metrics.createAnswered(result);
@@ -110,11 +110,11 @@ async function startOrder({ orderWorkflow }: Dependencies, input: OrderLifecycle
     if (error instanceof WorkflowExecutionAlreadyStartedError) {
       throw new ApiError(
         'internal',
-        `Order ${input.orderId} was ended before it was made; send the request with another Idempotency-Key`,
+        `Order ${input.orderId} was ended before it was created; send the request with another Idempotency-Key`,
         { data, cause: error },
       );
     }
-    throw new ApiError('internal', `Something went wrong on our side while order ${input.orderId} was made`, {
+    throw new ApiError('internal', `Something went wrong on our side while order ${input.orderId} was created`, {
       data,
       cause: error,
     });
@@ -123,8 +123,8 @@ async function startOrder({ orderWorkflow }: Dependencies, input: OrderLifecycle
 
 function unanswered(orderId: string, cause: unknown, keyed = true): ApiError {
   const fix = keyed
-    ? 'Send the request again with the same Idempotency-Key: it brings this order, never a second one'
-    : 'Look for it under its id; with an Idempotency-Key the request can be sent again safely';
+    ? 'Repeat the request with the same Idempotency-Key: the answer is this order, never a second one'
+    : 'Read it by its id; with an Idempotency-Key the request could be repeated safely';
   return new ApiError('unavailable', `Order ${orderId} is not confirmed yet, and may exist. ${fix}`, {
     data: { order_id: orderId },
     cause,

@@ -11,19 +11,19 @@ import { noSuchOrder } from './errors.ts';
 import type { OrderWorkflowClient } from './order-workflow-client.ts';
 import type { OrderLinks } from './sign-in/order-links.ts';
 
-/** What the routes of the orders API work with. */
+/** What the routes of the orders API depend on. */
 export type Dependencies = {
-  /** Where customers reach the API, without a slash at its end. Links are made from it, never from a request. */
+  /** The API's public address, without a slash at its end. Links are made from it, never from a request. */
   readonly publicUrl: string;
-  /** What the shop has decided on; new orders take it along. */
+  /** The shop's settings for its orders, fixed for an order when it begins. */
   readonly policy: OrderPolicy;
-  /** Signs the links to payment pages, which then open with a token alone. */
+  /** Signs the links to payment pages, which then open only with a token. */
   readonly orderLinks?: OrderLinks | undefined;
-  /** How much may be unpaid at once; new orders take it along. */
+  /** How much may be unpaid at once. */
   readonly limits?: LimitsConfig | undefined;
   /** Whether there is a shop page at `/`. */
   readonly shopPage?: boolean | undefined;
-  /** Keys the ids of orders that come with an idempotency key, and the hashes of client addresses. */
+  /** Keys the ids of orders with an idempotency key, and the hashes of client addresses. */
   readonly orderIdSecret?: string | undefined;
   readonly findOrder: (orderId: string) => Promise<OrderRecord | undefined>;
   readonly listOrders: (
@@ -40,7 +40,7 @@ export type Dependencies = {
 /**
  * Reads a customer's order.
  *
- * @throws ApiError 2000 if there is none; another customer's order looks the same as none
+ * @throws ApiError 2000 if there is none, or if it is another customer's
  */
 export async function readOrder(
   { findOrder }: Pick<Dependencies, 'findOrder'>,
@@ -53,7 +53,7 @@ export async function readOrder(
 }
 
 /**
- * Reads an order for the shop's own people, whoever its customer is.
+ * Reads an order for operators, whoever its customer is.
  *
  * @throws ApiError 2000 if there is none
  */
@@ -64,9 +64,9 @@ export async function readAnyOrder({ findOrder }: Pick<Dependencies, 'findOrder'
 }
 
 /**
- * The address of an order's payment page, or of a page beside it.
+ * Returns the address of an order's payment page, or of a page below it.
  *
- * @param order with the token that opens the page, if links are signed
+ * @param order includes the token that opens the page, if links are signed
  */
 export function paymentPageUrl(
   publicUrl: string,

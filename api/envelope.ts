@@ -8,9 +8,9 @@ export type Envelope<T> = {
 };
 
 /**
- * Wraps what was asked for.
+ * Wraps the data of a successful answer.
  *
- * @param traceId the order's own trace, where the answer is about an order; otherwise the request's
+ * @param traceId the order's own trace, if the answer is about an order; otherwise the request's
  */
 export function success<T>(data: T, traceId = currentTraceId(), message = 'success'): Envelope<T> {
   return { data, errorCode: 0, message, traceID: traceId };

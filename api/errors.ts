@@ -27,21 +27,21 @@ const errorKinds = {
   noSuchItem: { errorCode: 3003, statusCode: 404 },
   internal: { errorCode: 5000, statusCode: 500 },
   unavailable: { errorCode: 5001, statusCode: 503 },
-  /** An order that has not ended has no workflow to ask. To a client it is away; an operator is told of the doctor. */
+  /** An open order has no workflow. For a client it is unavailable; an operator is pointed to the doctor. */
   noWorkflow: { errorCode: 5001, statusCode: 503 },
 } as const;
 
 type ErrorKind = keyof typeof errorKinds;
 type ErrorData = Readonly<Record<string, unknown>>;
 
-/** What the client is told instead of what it asked for. The message names the field or the order, and the fix. */
+/** An error as the client gets it. The message names the field or the order, and the fix. */
 export class ApiError extends Error {
   override readonly name = 'ApiError';
   readonly kind: ErrorKind;
   readonly errorCode: number;
   readonly statusCode: number;
   readonly data: ErrorData | null;
-  /** The order's own trace, if the answer is about an order that exists; otherwise the request's is told. */
+  /** The order's own trace, if the answer is about an order that exists; undefined for the request's. */
   readonly traceId: string | undefined;
 
   constructor(
@@ -56,7 +56,7 @@ export class ApiError extends Error {
     this.traceId = details.traceId;
   }
 
-  /** @param requestTraceId told unless the answer is about an order that has a trace of its own */
+  /** @param requestTraceId used unless the answer is about an order, which has a trace of its own */
   toEnvelope(requestTraceId = currentTraceId()): Envelope<ErrorData | null> {
     return {
       data: this.data,
@@ -78,18 +78,18 @@ export function invalidRequest(fields: readonly FieldProblem[], traceId?: string
   });
 }
 
-/** @param asker a customer is not told whether somebody else has such an order */
+/** @param asker a customer does not learn whether the order exists for somebody else */
 export function noSuchOrder(orderId: string, asker: 'customer' | 'operator'): ApiError {
   const whose = asker === 'customer' ? ' of this customer' : '';
   return new ApiError('noSuchOrder', `There is no order ${printable(orderId)}${whose}`);
 }
 
-/** The answer to a create whose order was refused. A refused order never existed, so it has no id to tell. */
+/** The answer to a create that was refused. There is no order, so the answer has no order id. */
 export function refusalError(refusal: Exclude<Refusal, { reason: 'orderExists' }>, traceId: string): ApiError {
   switch (refusal.reason) {
     case 'outOfStock': {
       const items = refusal.shortages.map(({ itemId, wanted, available }) => ({ item_id: itemId, wanted, available }));
-      const told = items.map((item) => `${item.wanted} of ${item.item_id} are wanted, ${item.available} are there`);
+      const told = items.map((item) => `${item.wanted} of ${item.item_id} are wanted, ${item.available} are available`);
       return new ApiError('outOfStock', `Out of stock: ${told.join('; ')}`, { data: { items }, traceId });
     }
     case 'unknownItem': {
@@ -106,7 +106,7 @@ export function refusalError(refusal: Exclude<Refusal, { reason: 'orderExists' }
         [
           {
             path: 'items',
-            problem: `are priced in ${refusal.currencies.join(' and ')}, but an order has one currency; make an order for each`,
+            problem: `are priced in ${refusal.currencies.join(' and ')}, but an order has one currency; place one order for each`,
           },
         ],
         traceId,
@@ -116,7 +116,7 @@ export function refusalError(refusal: Exclude<Refusal, { reason: 'orderExists' }
     case 'tooLate':
       return new ApiError(
         'unavailable',
-        'The order was not made in time, and will not be; send it again, with a new Idempotency-Key if you use one',
+        'The order could not be created in time and was given up; send it again, with a new Idempotency-Key if you use one',
         { traceId },
       );
     default:
@@ -131,9 +131,8 @@ function describeTooMany({ of, limit: { maxOrders, maxPieces }, open, wantedPiec
   const problem =
     maxOrders !== undefined && open.orders >= maxOrders
       ? `${open.orders} orders ${whose} are unpaid, and at most ${maxOrders} may be`
-      : `the unpaid orders ${whose} hold ${open.pieces} pieces, and with these ${wantedPieces} it would be more than the ${maxPieces} allowed`;
-  const fix =
-    orderIds.length > 0 ? 'Pay or cancel one of them' : 'Try again once some are paid, cancelled or have ended';
+      : `the unpaid orders ${whose} hold ${open.pieces} pieces, and ${wantedPieces} more would exceed the limit of ${maxPieces}`;
+  const fix = orderIds.length > 0 ? 'Pay or cancel one of them' : 'Try again once some are paid, cancelled or expired';
   return `Too many unpaid orders: ${problem}. ${fix}, and send the request with a new Idempotency-Key if you use one`;
 }
 
@@ -148,9 +147,9 @@ function tooManyData({ of, limit, open, wantedPieces, orderIds }: TooManyOrders)
 }
 
 /**
- * Turns whatever was thrown into what the client is told. What nobody foresaw is a fault of ours, and tells nothing.
+ * Turns whatever was thrown into the error that the client gets. An unexpected error is a bug, and reveals nothing.
  *
- * @param bodyLimitBytes what a body may have at most, for the message about one that has more
+ * @param bodyLimitBytes the limit of a body, for the message about one that exceeds it
  */
 export function toApiError(error: unknown, bodyLimitBytes = 0): ApiError {
   if (error instanceof ApiError) return error;
@@ -159,10 +158,10 @@ export function toApiError(error: unknown, bodyLimitBytes = 0): ApiError {
   }
   const { code, statusCode } = detailsOf(error);
   if (statusCode === 429) {
-    return new ApiError('tooManyRequests', 'Too many requests; wait as long as the header Retry-After says');
+    return new ApiError('tooManyRequests', 'Too many requests; wait for the seconds in the header Retry-After');
   }
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
-    return new ApiError('bodyTooLarge', `The body is too large; ${bodyLimitBytes / 1024} KB are taken at most`);
+    return new ApiError('bodyTooLarge', `The body is too large; the limit is ${bodyLimitBytes / 1024} KB`);
   }
   if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
     return new ApiError('notJson', 'The body is not JSON; send it with the header Content-Type: application/json');
@@ -171,17 +170,19 @@ export function toApiError(error: unknown, bodyLimitBytes = 0): ApiError {
     return invalidRequest([{ path: 'body', problem: 'has a field named __proto__ or constructor' }]);
   }
   if (isAway(error)) {
-    return new ApiError('unavailable', 'A part of the system is away for the moment; try again soon', { cause: error });
+    return new ApiError('unavailable', 'A part of the system is unavailable at the moment; try again soon', {
+      cause: error,
+    });
   }
   if (typeof statusCode === 'number' && statusCode >= 400 && statusCode < 500 && error instanceof Error) {
     return invalidRequest([{ path: 'request', problem: `cannot be read: ${error.message}` }]);
   }
-  return new ApiError('internal', 'Something went wrong on our side; the traceID helps us to find out what', {
+  return new ApiError('internal', 'Something went wrong on our side; the traceID helps us find out what', {
     cause: error,
   });
 }
 
-/** The gRPC codes that say nothing of the request: cancelled, deadline, resources, aborted, unavailable, and unknown. */
+/** The gRPC codes that do not blame the request: cancelled, deadline, resources, aborted, unavailable, and unknown. */
 const AWAY_GRPC_CODES: ReadonlySet<number> = new Set([1, 2, 4, 8, 10, 14]);
 
 /** SQLSTATE classes of lost connections, full resources and a server that stops, and statements that took too long. */
@@ -195,10 +196,12 @@ const AWAY_SYSTEM_CODES: ReadonlySet<unknown> = new Set([
   'EAI_AGAIN',
   'EHOSTUNREACH',
 ]);
-/** What the pool of `pg` throws without a code; its texts are all that there is to know them by. */
+/** Errors that the pool of `pg` throws without a code, so that only their texts identify them. */
 const AWAY_POOL_MESSAGE = /timeout exceeded when trying to connect|Connection terminated|Query read timeout/;
 
-/** Whether Temporal or PostgreSQL could not be reached, or did not answer in time: the same request may do later. */
+/**
+ * Whether Temporal or PostgreSQL could not be reached, or did not answer in time: the same request may succeed later.
+ */
 export function isAway(error: unknown): boolean {
   if (isGrpcDeadlineError(error)) return true;
   for (let current = error; current instanceof Error; current = current.cause) {
@@ -214,7 +217,7 @@ export function isAway(error: unknown): boolean {
 /** What the parts of a request are called to clients. */
 const PARTS = { body: 'body', querystring: 'query', params: 'path', headers: 'headers' } as const;
 
-/** One field may break several rules that are told in one sentence. */
+/** Removes duplicates: a field may break several rules that share one message. */
 function fieldProblems(issues: readonly Issue[], part: string): FieldProblem[] {
   const problems = issues.map((issue) => fieldProblem(issue, part));
   return problems.filter(
@@ -238,7 +241,7 @@ function detailsOf(error: unknown): { readonly code?: unknown; readonly statusCo
   return typeof error === 'object' && error !== null ? error : {};
 }
 
-/** What a stranger sent as an id is shown short and in ASCII. */
+/** Shortens an id from a request and reduces it to ASCII, to show it in a message. */
 function printable(text: string): string {
   return JSON.stringify(text.slice(0, 40))
     .slice(1, -1)

@@ -114,7 +114,7 @@ describe('a body that is no JSON', () => {
     ['single quotes', "{'customerID': 1}", 'line 1, column 2'],
     ['no end', '{"customerID": "a"', 'column 19'],
     ['an array without an end', '{"items": [1,', 'it ends too early, at line 1, column 14'],
-    ['a character that stands elsewhere too', '{"exact": x}', 'it has "x" in a wrong place'],
+    ['a character that stands elsewhere too', '{"exact": x}', 'it has "x" in the wrong place'],
   ])('with %s is told its place, or none', async (_name, payload, says) => {
     const { create } = await startApi();
     const response = await create(payload);

@@ -19,9 +19,9 @@ import { ApiError, invalidRequest, toApiError } from './errors.ts';
 
 /** A request that takes longer to arrive is cut off, so that slow senders cannot hold all connections. */
 const RECEIVE_TIMEOUT_MS = 15_000;
-/** How often Node looks for such requests; its own 30 s would let one live for 45. */
+/** How often Node checks for such requests; its default of 30 s would let one live for 45 s. */
 const RECEIVE_CHECK_MS = 1_000;
-/** How long a connection that was answered and is to end may take to do so, before it is ended. */
+/** How long an answered connection that is to close may take, before it is destroyed. */
 const LINGER_MS = 1_000;
 /** A customer id has 128 characters at most, and each may be percent-encoded. */
 const MAX_PARAM_LENGTH = 3 * 128;
@@ -32,17 +32,17 @@ export type HttpServerOptions = {
   readonly checks: ReadinessChecks;
   /** In bytes; a larger body is answered 413. */
   readonly bodyLimitBytes: number;
-  /** For each client address; more are answered 429. */
+  /** Requests a minute for each client address; more are answered 429. */
   readonly requestsPerMinute: number;
-  /** Proxies whose X-Forwarded-For is believed. */
+  /** Proxies whose X-Forwarded-For is trusted. */
   readonly trustedProxies: readonly string[];
-  /** Within which a request has to arrive, headers and body; 15 seconds unless a test is in a hurry. */
+  /** How long a request may take to arrive, headers and body; 15 seconds unless a test sets less. */
   readonly receiveTimeoutMs?: number;
 };
 
 /**
- * Makes a fastify app with what API and webhook have in common: health checks, limits, security headers, and errors in
- * the envelope.
+ * Creates a fastify app with what API and webhook share: health checks, limits, security headers, and errors in the
+ * envelope.
  */
 export async function createHttpServer(options: HttpServerOptions): Promise<FastifyInstance> {
   const loggerInstance: FastifyBaseLogger = options.logger;
@@ -53,7 +53,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
     bodyLimit: options.bodyLimitBytes,
     requestTimeout: receiveTimeoutMs,
     http: {
-      // Left alone it stays at 60 s, above the limit of the whole request, and Node then takes each for the other.
+      // The default of 60 s is above the limit of the whole request, and Node then swaps the two.
       headersTimeout: receiveTimeoutMs,
       requestTimeout: receiveTimeoutMs,
       connectionsCheckingInterval: Math.min(RECEIVE_CHECK_MS, receiveTimeoutMs),
@@ -73,11 +73,11 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
       return sendError(new ApiError('noSuchRoute', `There is no route ${request.method} ${path}`), request, reply);
     }
     const allow = methods.join(', ');
-    const error = new ApiError('methodNotAllowed', `${path} does not take ${request.method}, but ${allow}`);
+    const error = new ApiError('methodNotAllowed', `${path} does not accept ${request.method}, only ${allow}`);
     return sendError(error, request, reply.header('allow', allow));
   };
   app.setErrorHandler<FastifyError>((error, request, reply) => {
-    // Fastify asks for the type of a QUERY's body before it notices that there is no such route.
+    // Fastify requires the content type of a QUERY's body before it notices that there is no such route.
     if (request.is404 && error.code === 'FST_ERR_ROUTE_MISSING_CONTENT_TYPE') return sendUnknownRoute(request, reply);
     const apiError = toApiError(error, options.bodyLimitBytes);
     logFailure(request, apiError);
@@ -85,12 +85,12 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
   });
 
   await app.register(fastifyHelmet, {
-    // Pages say what they need themselves; an answer in JSON needs nothing.
+    // Pages set their own policy; an answer in JSON needs none.
     contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } },
     referrerPolicy: { policy: 'no-referrer' },
     frameguard: { action: 'deny' },
   });
-  // Before the limit of requests, which holds for what is added after it: a probe is never too much.
+  // Before the rate limit, which applies to routes that are added after it: probes are not limited.
   addHealthRoutes(app, options.checks, { reasons: false });
   await app.register(fastifyRateLimit, { max: options.requestsPerMinute, timeWindow: '1 minute' });
   app.setNotFoundHandler({ preHandler: app.rateLimit() }, sendUnknownRoute);
@@ -101,12 +101,15 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
     if (!hasBody || !isRead || encoding.toLowerCase() === 'identity') return done(null, payload);
     void reply.header('accept-encoding', 'identity');
     return done(
-      new ApiError('notJson', 'The body has a Content-Encoding, and is not read; send it without, not compressed'),
+      new ApiError(
+        'notJson',
+        'The body has a Content-Encoding, which is not supported; send it uncompressed and without that header',
+      ),
     );
   });
   addRequestMetrics(app, options.metrics);
   app.addHook('onResponse', (request, reply, done) => {
-    // What happened to an order has its own line; and each open payment page polls.
+    // At debug level: what happens to an order has its own line, and each open payment page polls.
     const level = reply.statusCode >= 400 ? 'info' : 'debug';
     request.log[level](
       {
@@ -122,7 +125,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
   return app;
 }
 
-/** Writes to the log what is ours to fix, and leaves what the client did wrong to the client. */
+/** Logs what is ours to fix, and not what the client did wrong. */
 export function logFailure(request: FastifyRequest, error: ApiError): void {
   if (error.statusCode < 500) return;
   recordSpanError(error.cause ?? error);
@@ -142,7 +145,7 @@ function sendError(error: ApiError, request: FastifyRequest, reply: FastifyReply
   return reply.code(error.statusCode).send(error.toEnvelope(traceIdOf(request)));
 }
 
-/** What is no HTTP at all reaches no route, and is answered in the same words. */
+/** A request that is not valid HTTP reaches no route; this answers it in the same envelope. */
 function answerBrokenHttp(error: Error & { code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();

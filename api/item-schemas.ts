@@ -1,22 +1,22 @@
-/** What the catalogue's routes take and answer. */
+/** The requests and answers of the catalogue's routes. */
 import { z } from 'zod';
 import type { ItemOnSale, ItemRecord } from '../database/items.ts';
 import { itemIdSchema, lineSchema, objectProblem } from './schemas.ts';
 
-/** Stripe's longest amount has eight digits; domain/money.ts has the rules of each currency. */
+/** Stripe's largest amount has eight digits; domain/money.ts has the rules of each currency. */
 const MAX_AMOUNT_MINOR = 99_999_999;
 const CURRENCIES = new Set(Intl.supportedValuesOf('currency'));
 /** Larger than any delivery, and small enough to catch a typing error. */
 const MAX_STOCK_CHANGE = 1_000_000;
 
 const MINOR_UNITS = `must be a whole number from 1 to ${MAX_AMOUNT_MINOR}, in minor units of the currency`;
-const CURRENCY = 'must be the code of a currency (ISO 4217), in capital letters';
+const CURRENCY = 'must be a currency code (ISO 4217) in capital letters';
 const PIECES = `must be a whole number from 0 to ${MAX_STOCK_CHANGE}`;
 const CHANGE = `must be a whole number from -${MAX_STOCK_CHANGE} to ${MAX_STOCK_CHANGE}, and not 0`;
 
 const nameSchema = z
   .string('must be a text')
-  .describe('What customers, and Stripe on its page, call it; in one line.')
+  .describe('The name that customers see, here and on Stripe’s page; in one line.')
   .meta({ minLength: 1, maxLength: 250 });
 const priceSchema = z
   .int(MINOR_UNITS)
@@ -41,7 +41,7 @@ export const newItemSchema = z.strictObject(
       .min(0, PIECES)
       .max(MAX_STOCK_CHANGE, PIECES)
       .default(0)
-      .describe('How many are in stock at the start.'),
+      .describe('Pieces in stock at the start.'),
     on_sale: onSaleSchema.default(true),
     reason: reasonSchema.optional(),
   },
@@ -72,7 +72,7 @@ export const changeStockSchema = z.strictObject(
       .max(MAX_STOCK_CHANGE, CHANGE)
       .refine((change) => change !== 0, CHANGE)
       .meta({ not: { const: 0 } })
-      .describe('Pieces that came in; negative if they are lost, broken or were miscounted.'),
+      .describe('Pieces to add; negative to remove those that are lost, broken or were miscounted.'),
     reason: reasonSchema,
   },
   { error: objectProblem },
@@ -89,11 +89,9 @@ export const itemsOnSaleSchema = z.object({ items: z.array(itemOnSaleSchema) });
 
 export const itemSchema = itemOnSaleSchema.extend({
   on_sale: z.boolean(),
-  held: z.int().describe('Pieces that orders hold, or that have left with them.'),
-  initial: z.int().describe('Pieces that were there at the start.'),
-  restocked: z
-    .int()
-    .describe('Pieces that came in since, less those taken out: initial + restocked = available + held.'),
+  held: z.int().describe('Pieces that orders hold, shipped ones included.'),
+  initial: z.int().describe('Pieces in stock at the start.'),
+  restocked: z.int().describe('Pieces added since, less those removed: initial + restocked = available + held.'),
 });
 export const itemsSchema = z.object({ items: z.array(itemSchema) });
 

@@ -5,8 +5,8 @@ import { ApiError, invalidRequest } from './errors.ts';
 const BYTE_ORDER_MARK = '\uFEFF';
 
 /**
- * Takes JSON and nothing else, and says where a body is no JSON. Zero bytes are no body, whatever they are said to be:
- * `curl -d ''` says that they are a form, and many clients say that they are JSON.
+ * Accepts only JSON, and reports where a body is not valid JSON. An empty body counts as none, whatever its content
+ * type: `curl -d ''` sends it as a form, and many clients as JSON.
  */
 export function takeOnlyJson(app: FastifyInstance): void {
   const parse = app.getDefaultJsonParser('error', 'error');
@@ -36,14 +36,14 @@ function needsBody({ routeOptions: { schema } }: FastifyRequest): boolean {
   return schema?.body instanceof z.ZodType && !schema.body.safeParse(null).success;
 }
 
-/** Editors on Windows put it before a text; it is no part of it (RFC 8259, section 8.1). */
+/** The byte order mark, which editors on Windows put before a text; a parser may ignore it (RFC 8259, section 8.1). */
 function withoutByteOrderMark(text: string): string {
   return text.startsWith(BYTE_ORDER_MARK) ? text.slice(1) : text;
 }
 
 /**
- * Says what is wrong with a text, and where if that is known. V8 only sometimes tells a position; a guess would send
- * people to the wrong line.
+ * Returns what is wrong with a text, and where if that is known. V8 only sometimes reports a position; a guess would
+ * point people to the wrong line.
  *
  * @returns undefined if the text is JSON
  */
@@ -59,11 +59,11 @@ function jsonProblem(text: string): string | undefined {
     const position = / in JSON at position (\d+)/.exec(reason)?.[1];
     if (position !== undefined) return `is not JSON: something is wrong at ${placeOf(text, Number(position))}`;
     const token = /^Unexpected token '(.+?)', /su.exec(reason)?.[1];
-    // Of a character that is there once the place is certain.
+    // The position of a character that occurs only once is certain.
     if (token !== undefined && text.split(token).length === 2) {
       return `is not JSON: something is wrong at ${placeOf(text, text.indexOf(token))}`;
     }
-    return token === undefined ? 'is not JSON' : `is not JSON: it has ${JSON.stringify(token)} in a wrong place`;
+    return token === undefined ? 'is not JSON' : `is not JSON: it has ${JSON.stringify(token)} in the wrong place`;
   }
 }
 

@@ -11,12 +11,12 @@ type Operation = {
 };
 type Content = Record<string, { schema: Json; example?: unknown }>;
 
-/** Where the answers to what could not be done are described once. */
+/** The reference to the one schema of all errors. */
 const ERROR_REFERENCE = { $ref: '#/components/schemas/Error' };
 
 /**
- * Completes what fastify and zod know of the routes: bodies that may be left out, examples, the headers of answers, who
- * may call a route that says nothing, and one schema for all errors.
+ * Completes the document that fastify and zod generate: optional bodies, examples, the headers of answers, the security
+ * of routes that declare none, and one schema for all errors.
  */
 export const completeDocument: SwaggerTransformObject = (input) => {
   if (!('openapiObject' in input)) return input.swaggerObject;
@@ -48,7 +48,7 @@ export const completeDocument: SwaggerTransformObject = (input) => {
 };
 
 const RETRY_AFTER = {
-  'Retry-After': { description: 'Seconds until the next request is taken.', schema: { type: 'integer' } },
+  'Retry-After': { description: 'Seconds until the next request is accepted.', schema: { type: 'integer' } },
 };
 
 function envelopeOf(data: unknown) {
@@ -62,7 +62,7 @@ function completeParameters({ parameters = [] }: Operation): void {
   }
 }
 
-/** A schema that takes null is that of a body that may be left out; OpenAPI says so beside it. */
+/** A nullable schema means that the body is optional, which OpenAPI expresses outside of the schema. */
 function completeBody({ requestBody }: Operation, example: unknown): void {
   const json = requestBody?.content['application/json'];
   if (requestBody === undefined || json === undefined) return;
@@ -71,7 +71,7 @@ function completeBody({ requestBody }: Operation, example: unknown): void {
   if (example !== undefined) json.example = example;
 }
 
-/** zod writes the bounds of all safe integers; nobody learns from them. */
+/** Removes the bounds of all safe integers, which zod writes and which tell readers nothing. */
 function withoutNoise(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutNoise);
   if (typeof value !== 'object' || value === null) return value;

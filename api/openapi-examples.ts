@@ -1,4 +1,4 @@
-/** What the OpenAPI document shows as examples; a test holds them against the schemas of their routes. */
+/** The examples of the OpenAPI document; a test checks them against the schemas of their routes. */
 
 const ORDER_ID = '68ce52f4cdbf4a483de63446';
 export const CUSTOMER_ID = '0a69556f-fe95-48eb-bb0a-099d9b0f2a50';
@@ -22,14 +22,24 @@ const order = {
   created_at: CREATED_AT,
   updated_at: PAID_AT,
   timeline: [
-    { at: CREATED_AT, status: 'PENDING', event: 'order.created', detail: 'The order was made.' },
+    {
+      at: CREATED_AT,
+      status: 'PENDING',
+      event: 'order.created',
+      detail: 'Ordered: 1 × Pencil; $1.00. The stock is held; the payment link is being created.',
+    },
     {
       at: '2026-11-26T09:00:01.000Z',
       status: 'WAITING_FOR_PAYMENT',
       event: 'payment.requested',
-      detail: 'The payment link is there.',
+      detail: 'The payment link is ready; the order waits for its payment.',
     },
-    { at: PAID_AT, status: 'PAID', event: 'order.paid', detail: 'The payment has come.' },
+    {
+      at: PAID_AT,
+      status: 'PAID',
+      event: 'order.paid',
+      detail: 'The payment has arrived; the order is being shipped.',
+    },
   ],
 };
 const cancelledOrder = {
@@ -66,7 +76,7 @@ const item = { ...itemOnSale, on_sale: true, held: 20, initial: 100, restocked: 
 
 type Example = {
   readonly request?: unknown;
-  /** The `data` of an answer that says that all went well. */
+  /** The `data` of a successful answer. */
   readonly answer?: unknown;
 };
 
@@ -94,7 +104,7 @@ export const examples: Readonly<Record<string, Example>> = {
   operatorListOrders: { answer: { orders: [{ ...listedOrder, customer_id: CUSTOMER_ID }], next_cursor: null } },
   operatorReadOrder: { answer: forOperators(order) },
   operatorCancelOrder: {
-    request: { reason: 'The item is no longer made.' },
+    request: { reason: 'The item is no longer available.' },
     answer: { ...forOperators(cancelledOrder, 'operator-7'), kept_amount_minor: 0 },
   },
   refundOrder: {
@@ -113,7 +123,7 @@ export const examples: Readonly<Record<string, Example>> = {
           customer_id: CUSTOMER_ID,
           status: 'PAID',
           seq: 3,
-          detail: 'The payment has come.',
+          detail: 'The payment has arrived; the order is being shipped.',
           data: {},
         },
       ],

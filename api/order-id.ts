@@ -3,31 +3,31 @@ import type { RequestedLine } from '../domain/order-lines.ts';
 
 const ORDER_ID_BYTES = 12;
 
-/** Gives the id of an order that its client cannot ask for again: 24 hexadecimal digits. */
+/** Returns a random order id, for a create without an idempotency key: 24 hexadecimal digits. */
 export function randomOrderId(): string {
   return randomBytes(ORDER_ID_BYTES).toString('hex');
 }
 
 /**
- * Returns the id of the order that a customer's idempotency key stands for, the same each time: 24 hexadecimal digits.
+ * Returns the order id of a customer's idempotency key, the same each time: 24 hexadecimal digits.
  * Two customers who use the same key have different orders.
  *
- * @param secret without it, whoever guesses a key knows the id
+ * @param secret without it, anybody who guesses a key knows the id
  */
 export function orderIdOfKey(customerId: string, idempotencyKey: string, secret?: string): string {
-  // JSON keeps the two apart: no customer and key can be read as another customer and key.
+  // JSON keeps the two apart: no other customer and key lead to the same text.
   const key = ['order-id', customerId, idempotencyKey];
   return (secret === undefined ? sha256(key) : keyedHash(key, secret)).slice(0, ORDER_ID_BYTES * 2);
 }
 
-/** Returns the HMAC of a value, in hexadecimal digits: what it is of can't be found out by trying. */
+/** Returns the HMAC of a value, in hexadecimal digits; without the secret, the value can't be found by trying. */
 export function keyedHash(value: unknown, secret: string): string {
   return createHmac('sha256', secret).update(JSON.stringify(value)).digest('hex');
 }
 
 /**
- * Gives the hash by which a request under an idempotency key is known again. It is of what is asked for, not of its
- * JSON: white space, the order of the lines and how an item's quantity is spread over lines make no difference.
+ * Returns the hash that identifies a request under an idempotency key. It covers what is ordered, not the JSON: white
+ * space, the order of the lines and how an item's quantity is spread over lines make no difference.
  *
  * @param lines one for each item
  */

@@ -5,7 +5,7 @@ import { must } from '../domain/must.ts';
 import { keyedHash } from './order-id.ts';
 
 /**
- * Returns the limits that an order takes along; undefined if there are none.
+ * Returns the limits for an order's stock hold; undefined if there are none.
  *
  * @param ip the client's address, which is only kept as a hash
  * @param secret keys the hash
@@ -28,8 +28,8 @@ function addressHash(ip: string, secret: string): string {
 }
 
 /**
- * Returns what one client has for sure: an IPv4 address, also one that came in the form of IPv6, or the first 64 bits of
- * an IPv6 address, since each client has as many addresses below them as it likes.
+ * Returns the part of an address that a client can't change: an IPv4 address, also if it is mapped to IPv6, or the
+ * first 64 bits of an IPv6 address, since a client can use any address below them.
  */
 export function clientNetwork(ip: string): string {
   const address = ip.replace(/%.*$/, '');

@@ -2,8 +2,8 @@ import type { OrderView } from './schemas.ts';
 import type { OrderRecord } from '../database/orders.ts';
 
 /**
- * Entries that are the shop's business, among them the course of a dispute; how it delays or ends a refund is shown. They
- * would worry a customer, or tell a thief what is known of the card.
+ * Entries that only operators see, such as the course of a dispute: they would worry a customer, or tell a thief what
+ * is known of the card. How a dispute delays or ends a refund is shown.
  */
 const SHOP_EVENTS: ReadonlySet<string> = new Set([
   'payment.ignored',
@@ -16,15 +16,15 @@ const SHOP_EVENTS: ReadonlySet<string> = new Set([
   'refund.failed',
 ]);
 
-/** Returns the entries of a timeline that its customer may see. */
+/** Returns the entries of a timeline that the customer may see. */
 export function timelineForCustomer({ timeline }: OrderRecord): OrderRecord['timeline'] {
   return timeline.filter(({ event }) => !SHOP_EVENTS.has(event) && !event.startsWith('dispute.'));
 }
 
 /**
- * Returns what may be seen of an order.
+ * Returns an order as the API answers it.
  *
- * @param timeline the entries to show; those for the customer, if left out
+ * @param timeline the entries to show; by default those that the customer may see
  */
 export function toOrderView(order: OrderRecord, timeline = timelineForCustomer(order)): OrderView {
   return {

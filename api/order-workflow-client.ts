@@ -42,26 +42,26 @@ import type { CancelRequest, RefundRequest, ReleaseRequest } from '../domain/ord
 
 /** How long a cancel, refund or release waits for its result before it answers that it is under way. */
 const RESULT_WAIT_MS = 5_000;
-/** A customer who comes back from Stripe does not wait for us. */
+/** Short, since the customer who comes back from Stripe is waiting for the page. */
 const RETURN_WAIT_MS = 2_000;
-/** Temporal refuses a summary whose payload, its JSON and some 30 bytes around it, has more than 400 bytes. */
+/** Temporal refuses a summary whose payload, its JSON and about 30 bytes around it, has more than 400 bytes. */
 const MAX_SUMMARY_BYTES = 350;
 
 type Outcome<Result> =
   | { readonly outcome: 'ended'; readonly result: Result }
-  /** The order has taken the request, and will come to its end. */
+  /** The workflow has accepted the request and will carry it out. */
   | { readonly outcome: 'underWay' }
-  /** There is no running workflow that takes it, or it ended before it could answer: the order's row says how. */
+  /** No running workflow accepts it, or it ended before it could answer: the order's row says how. */
   | { readonly outcome: 'closed' };
 
-/** The workflow does not do what was asked for, as the order stands; `why` is a sentence without its full stop. */
+/** The workflow refuses the request in the order's current state; `why` is a sentence without its full stop. */
 type Refused = { readonly outcome: 'refused'; readonly why: string };
 
 export type CancelOutcome = Outcome<CancelResult> | Refused;
 export type RefundOutcome = Outcome<RefundResult>;
 export type ReleaseOutcome = Outcome<void> | Refused;
 
-/** What the edges ask of an order's workflow. */
+/** What API and command line ask of an order's workflow. */
 export type OrderWorkflowClient = ReturnType<typeof createOrderWorkflowClient>;
 
 type Options = {
@@ -73,9 +73,9 @@ type Options = {
   readonly stripeRetryMaxMs: number;
 };
 
-/** Makes the client through which API and command line start, ask and tell the workflows of orders. */
+/** Creates the client through which API and command line start the workflows of orders and send them requests. */
 export function createOrderWorkflowClient({ client, taskQueues, createTimeoutMs, stripeRetryMaxMs }: Options) {
-  /** What the workflow of an order that was refused says; null if there is an order or nothing is said. */
+  /** Returns the result of a create that was refused; null if there is an order, or the workflow returned no result. */
   async function refusedCreate(orderId: string, deadline: number): Promise<CreateResult | null> {
     const handle = client.workflow.getHandle<() => Promise<OrderLifecycleResult>>(orderId);
     try {
@@ -87,7 +87,7 @@ export function createOrderWorkflowClient({ client, taskQueues, createTimeoutMs,
     }
   }
 
-  /** Sends an update and waits a while for its result. With an id, asking twice is asking once. */
+  /** Sends an update and waits a while for its result. With an id, a repeat gets the result of the first one. */
   async function update<Result>(
     orderId: string,
     name: string,
@@ -99,7 +99,7 @@ export function createOrderWorkflowClient({ client, taskQueues, createTimeoutMs,
       client.workflow.getHandle(orderId).startUpdate<Result, [typeof request]>(name, {
         ...(updateId !== undefined && { updateId }),
         args: [request],
-        // An update that is not accepted yet is not durable: nobody may be told that it is under way.
+        // An update that is not accepted yet is not durable, so nobody may hear that it is under way.
         waitForStage: 'ACCEPTED',
       }),
     );
@@ -108,11 +108,11 @@ export function createOrderWorkflowClient({ client, taskQueues, createTimeoutMs,
 
   return {
     /**
-     * Starts the order's workflow and waits for the order, in one durable round trip. Asked again it returns the first
+     * Starts the order's workflow and waits for the order, in one durable round trip. A repeat returns the first
      * answer, also once the order has ended.
      *
-     * @throws WorkflowUpdateRPCTimeoutOrCancelledError if the time is over; the order may exist
-     * @throws WorkflowExecutionAlreadyStartedError if a workflow of this id ended without an answer
+     * @throws WorkflowUpdateRPCTimeoutOrCancelledError if the time runs out; the order may exist
+     * @throws WorkflowExecutionAlreadyStartedError if a workflow with this id ended without an answer
      */
     async create(input: OrderLifecycleInput): Promise<CreateResult> {
       const startWorkflowOperation = new WithStartWorkflowOperation(ORDER_LIFECYCLE, {
@@ -139,7 +139,7 @@ export function createOrderWorkflowClient({ client, taskQueues, createTimeoutMs,
           }),
         );
       } catch (error) {
-        // Temporal may have lost the update, which is durable only once it is accepted, and run the workflow all the same.
+        // Temporal may have lost the update, which is durable only once it is accepted, and run the workflow anyway.
         const create =
           error instanceof WorkflowExecutionAlreadyStartedError ? await refusedCreate(input.orderId, deadline) : null;
         if (create === null) throw error;
@@ -148,9 +148,9 @@ export function createOrderWorkflowClient({ client, taskQueues, createTimeoutMs,
     },
 
     /**
-     * Asks the order to end without its customer having it.
+     * Asks the order's workflow to cancel it.
      *
-     * @throws WorkflowUpdateRPCTimeoutOrCancelledError if the workflow did not even take the request in time
+     * @throws WorkflowUpdateRPCTimeoutOrCancelledError if the workflow did not accept the request in time
      */
     async cancel(orderId: string, request: CancelRequest): Promise<CancelOutcome> {
       try {
@@ -161,11 +161,13 @@ export function createOrderWorkflowClient({ client, taskQueues, createTimeoutMs,
     },
 
     /**
-     * Asks for a refund: of the running workflow while the order is being fulfilled, and after its end of a workflow of
-     * its own. Asked again it finds the first one.
+     * Asks for a refund: the order's workflow while the order is being fulfilled, and a workflow of its own after that.
+     * A repeat gets the result of the first one.
      *
-     * @param order as its row stands; PAID, FINISHED or REFUNDED
-     * @throws WorkflowUpdateRPCTimeoutOrCancelledError if the workflow did not even take the request in time
+     * @param order from its row; PAID, FINISHED or REFUNDED
+     * @throws WorkflowUpdateRPCTimeoutOrCancelledError, or after the order's end a gRPC deadline error, if the request
+     *   was not accepted in time
+     * @throws WorkflowFailedError if the refund's workflow was terminated
      */
     async refund(order: Pick<OrderRecord, 'orderId' | 'status'>, request: RefundRequest): Promise<RefundOutcome> {
       const { orderId, status } = order;
@@ -193,9 +195,9 @@ export function createOrderWorkflowClient({ client, taskQueues, createTimeoutMs,
 
     /**
      * Has a paid order shipped although its payment is in doubt. Each call is an update of its own: a doubt that comes
-     * up after a release wants a person's word again.
+     * up after a release has to be released again.
      *
-     * @throws WorkflowUpdateRPCTimeoutOrCancelledError if the workflow did not even take the request in time
+     * @throws WorkflowUpdateRPCTimeoutOrCancelledError if the workflow did not accept the request in time
      */
     async release(orderId: string, request: ReleaseRequest): Promise<ReleaseOutcome> {
       try {
@@ -212,17 +214,17 @@ export function createOrderWorkflowClient({ client, taskQueues, createTimeoutMs,
           client.workflow.getHandle(orderId).startUpdate(CUSTOMER_RETURNED_UPDATE, { waitForStage: 'ACCEPTED' }),
         );
       } catch (error) {
-        // Refused: the order has its payment, or was told often enough.
+        // Refused: the order already has its payment, or was told often enough.
         if (!(error instanceof WorkflowUpdateFailedError)) throw error;
       }
     },
   };
 }
 
-/** The type of the failure that the server makes if a workflow ends with an accepted update unanswered. */
+/** The type of the failure that the server returns if a workflow ends before it has answered an accepted update. */
 const CLOSED_BEFORE_ITS_RESULT = 'AcceptedUpdateCompletedWorkflow';
 
-/** Tells an update that found no running workflow from one that the workflow refused; anything else is thrown on. */
+/** Tells an update that found no running workflow from one that the workflow refused; rethrows anything else. */
 function closedOrRefused(error: unknown): { readonly outcome: 'closed' } | Refused {
   if (error instanceof WorkflowNotFoundError) return { outcome: 'closed' };
   if (error instanceof WorkflowUpdateFailedError && error.cause instanceof ApplicationFailure) {
@@ -233,7 +235,7 @@ function closedOrRefused(error: unknown): { readonly outcome: 'closed' } | Refus
   throw error;
 }
 
-/** Waits for what the workflow was asked for; once it has taken the request, nothing is lost when the time is over. */
+/** Waits for a result. The workflow has accepted the request, so nothing is lost if the time runs out. */
 async function resultOrUnderWay<Result>(result: Promise<Result>): Promise<Outcome<Result>> {
   try {
     return { outcome: 'ended', result: await result };
@@ -254,13 +256,13 @@ function summaryOf({ customerId, lines }: OrderLifecycleInput): string {
 }
 
 /**
- * Cuts a text so that its JSON has no more than so many bytes: a quote takes two there, and other letters than
- * English ones two to four.
+ * Cuts a text so that its JSON has at most `maxBytes`: a quote takes two bytes there, and letters outside of ASCII two
+ * to four.
  */
 function cutToBytes(text: string, maxBytes: number): string {
   const bytesOf = (part: string) => Buffer.byteLength(JSON.stringify(part));
   if (bytesOf(text) <= maxBytes) return text;
-  // Every character has a byte or more.
+  // Every character has at least one byte.
   const characters = Array.from(text.slice(0, maxBytes));
   while (bytesOf(`${characters.join('')}...`) > maxBytes) characters.pop();
   return `${characters.join('')}...`;

@@ -3,11 +3,11 @@ import { type Dependencies, readAnyOrder } from './dependencies.ts';
 import { ApiError } from './errors.ts';
 
 /**
- * Has a paid order shipped although its payment is in doubt: an operator has looked at it. For the route and for the
+ * Has a paid order shipped although its payment is in doubt: an operator has looked at it. For the route and the
  * command line.
  *
- * @returns the order as it stands now; its shipment goes on by itself
- * @throws ApiError 2000 for an unknown order, 2005 if it does not wait to be shipped, 5001 if nothing looks after it
+ * @returns the order as it stands now; its shipment follows
+ * @throws ApiError 2000 for an unknown order, 2005 if it does not wait to be shipped, 5001 if no workflow handles it
  */
 export async function releaseOrder(
   dependencies: Pick<Dependencies, 'findOrder' | 'logger'> & {

@@ -1,4 +1,4 @@
-/** The shapes that clients send to the orders API and get from it, checked at its edge and shown in its OpenAPI document. */
+/** What clients send to the orders API and get from it, validated at its edge and shown in its OpenAPI document. */
 import { z } from 'zod';
 import { MAX_LINES, MAX_QUANTITY } from '../domain/order-lines.ts';
 import { ORDER_ID } from '../domain/order-id.ts';
@@ -7,13 +7,13 @@ import { unquoteKey } from './idempotency-key.ts';
 
 const PRINTABLE_ASCII = /^[\x20-\x7e]+$/;
 
-/** A printable text of 1 to `maxLength` characters; one message says all of its rules. */
+/** A printable text of 1 to `maxLength` characters; one message names all of its rules. */
 export function asciiText(maxLength: number) {
   const rules = `must be a text of 1 to ${maxLength} printable ASCII characters`;
   return z.string(rules).min(1, rules).max(maxLength, rules).regex(PRINTABLE_ASCII, rules);
 }
 
-export const customerIdSchema = asciiText(128).describe("The client's own id of the customer.");
+export const customerIdSchema = asciiText(128).describe("The client's own id for the customer.");
 export const itemIdSchema = asciiText(128).describe('The id of an item in stock.');
 
 const WHOLE_QUANTITY = `must be a whole number from 1 to ${MAX_QUANTITY}`;
@@ -35,12 +35,12 @@ export const createOrderSchema = z.strictObject(
       .min(1, LINE_COUNT)
       .max(MAX_LINES, LINE_COUNT)
       .superRefine(refuseLargeSums)
-      .describe('Lines that name the same item become one line of the order.'),
+      .describe('Lines of the same item are merged.'),
   },
   { error: objectProblem },
 );
 
-/** Lines of one item are one line of the order, so the bound of a quantity holds for their sum. */
+/** Lines of one item are merged, so the limit of a quantity applies to their sum. */
 function refuseLargeSums(lines: readonly z.output<typeof requestedLineSchema>[], context: z.core.$RefinementCtx): void {
   const sums = new Map<string, number>();
   for (const [index, { itemID, quantity }] of lines.entries()) {
@@ -66,16 +66,14 @@ export function objectProblem(issue: {
   return issue.code === 'invalid_type' ? 'must be a JSON object' : undefined;
 }
 
-/** Nothing has to be said to a route that takes no body; what is said is refused rather than ignored. */
+/** For a route without a body: an empty object is accepted, and any field is refused rather than ignored. */
 export const emptyBodySchema = z.strictObject({}, { error: objectProblem }).nullish();
 
 export const idempotencyKeySchema = asciiText(255)
   .transform(unquoteKey)
   .refine((key) => key !== '', 'must not be empty between its quotes')
   .optional()
-  .describe(
-    'Sent again with the same request, the key brings the same order and the same answer; `"k"` and `k` are one key.',
-  );
+  .describe('A repeat with the same key and request gets the same order and answer; `"k"` and `k` are the same key.');
 
 export const orderStatusSchema = z.enum(orderStatuses);
 
@@ -92,7 +90,7 @@ const timelineEntrySchema = z.object({
   detail: z.string(),
 });
 
-/** An order as its customer may see it. */
+/** An order as its customer sees it. */
 export const orderSchema = z.object({
   order_id: z.string(),
   customer_id: z.string(),
@@ -116,33 +114,33 @@ export const orderSchema = z.object({
 
 export type OrderView = z.output<typeof orderSchema>;
 
-/** An order as the shop's people see it, with what finds it at Stripe, in Temporal and in Zipkin. */
+/** An order as operators see it, with its ids at Stripe, in Temporal and in Zipkin. */
 export const operatorOrderSchema = orderSchema.extend({
   timeline: z.array(
-    timelineEntrySchema.extend({ by: z.string().nullable().describe('The operator who did it; null if it was none.') }),
+    timelineEntrySchema.extend({ by: z.string().nullable().describe('The operator who caused it; null if none did.') }),
   ),
   kept_amount_minor: z
     .int()
-    .describe('What the shop has of the payment, in minor units: charged, less refunded, less lost in disputes.'),
+    .describe('What the shop has kept of the payment, in minor units: charged − refunded − lost in disputes.'),
   checkout_session_id: z.string().nullable(),
   payment_intent_id: z.string().nullable(),
   workflow_id: z.string(),
   trace_id: z.string(),
 });
 
-/** The reason stands before other sentences on the timeline. */
+/** Ends a reason with a full stop: other sentences follow it on the timeline. */
 export function asSentence(text: string): string {
   return /[.!?]$/.test(text) ? text : `${text}.`;
 }
 
-/** What a customer reads if nobody says more. */
+/** The reason that a customer reads if the operator has named none. */
 export const DEFAULT_CANCEL_REASON = 'The shop cancelled the order.';
 export const DEFAULT_REFUND_REASON = 'The shop refunded the order.';
 
-/** PostgreSQL has no text with a NUL, and an entry that it refuses would stop the order. */
+/** PostgreSQL can't store a NUL, and an entry that it refuses would stop the order. */
 const ONE_LINE = new RegExp(String.raw`^[^\u0000-\u001F\u007F-\u009F\u2028\u2029]+$`);
 
-/** A text that people write and read: 1 to `maxLength` characters, in one line. */
+/** A text for people: 1 to `maxLength` characters, in one line. */
 export function lineSchema(maxLength: number) {
   const rules = `must be a text of 1 to ${maxLength} characters in one line`;
   return z.string(rules).min(1, rules).max(maxLength, rules).regex(ONE_LINE, rules);
@@ -168,15 +166,15 @@ export const refundOrderSchema = z.strictObject(
   { error: objectProblem },
 );
 
-/** What every answer of the orders API looks like: snake_case in `data`, camelCase around it. */
+/** The envelope of every answer of the orders API: snake_case in `data`, camelCase around it. */
 export function envelopeSchema<T extends z.ZodType>(data: T) {
   return z.object({
     data,
     errorCode: z.int().describe('0 if all went well.'),
     message: z.string(),
-    traceID: z.string().describe("The OpenTelemetry trace; an order's own trace stays with it."),
+    traceID: z.string().describe('The OpenTelemetry trace id; an order keeps the same one.'),
   });
 }
 
-/** The answer to what could not be done: `data` is null, or what helps to fix it. */
+/** An error: `data` is null, or what helps to fix it. */
 export const errorSchema = envelopeSchema(z.record(z.string(), z.unknown()).nullable());

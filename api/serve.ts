@@ -19,12 +19,12 @@ type Parts = {
 };
 
 type Service = {
-  /** What logs and traces call the process. */
+  /** The process's name in logs and traces. */
   readonly name: string;
   readonly port: (config: Config) => number;
-  /** The setting that changes the port, for the message about a port that is taken. */
+  /** The setting of the port, for the message about a port that is in use. */
   readonly portSetting: string;
-  /** Where health checks and metrics listen unless a setting says otherwise. */
+  /** The port of health checks and metrics unless a setting says otherwise. */
   readonly operationsPort: number;
   /** Throws a ConfigError if the service must not run with these settings. */
   readonly check?: (config: Config) => void;
@@ -32,7 +32,7 @@ type Service = {
 };
 
 /**
- * Runs an HTTP service as a process of its own: waits for Temporal, listens, and ends requests under way before it
+ * Runs an HTTP service as a process of its own: waits for Temporal, listens, and finishes running requests before it
  * stops.
  */
 export async function serve(service: Service): Promise<void> {

@@ -206,8 +206,8 @@ describe('whose order an event is', () => {
   });
 
   test.each([
-    ['is away', stripeError(500, 'api_error'), 'away'],
-    ['limits us', stripeError(429, 'rate_limit_error'), 'away'],
+    ['is away', stripeError(500, 'api_error'), 'unavailable'],
+    ['limits us', stripeError(429, 'rate_limit_error'), 'unavailable'],
     ['refuses our key', stripeError(401, 'authentication_error'), 'STRIPE_KEY'],
     ['lets a restricted key read no payments', stripeError(403, 'permission_error'), 'restricted key'],
   ])('if Stripe %s, the event is to come again', async (_name, error, problem) => {

@@ -81,7 +81,7 @@ export async function createWebhookApp(options: {
   const app = await createHttpServer({ ...options, bodyLimitBytes: BODY_LIMIT_BYTES });
   addRequestTracing(app, { parent: 'later' });
   app.removeAllContentTypeParsers();
-  // The signature is over the bytes as they came, whatever their type is said to be.
+  // The signature is over the raw bytes, whatever their content type.
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
 
   app.post('/webhook', async (request) => {
@@ -101,13 +101,13 @@ export async function createWebhookApp(options: {
       return verifyStripeSignature(body, header, endpointSecrets, Date.now());
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      // Nothing of the body is believed, so there is no event to name.
+      // Without a valid signature nothing of the body can be trusted, so there is no event to name.
       logger.warn({ bytes: body.length, remoteAddress: request.ip }, `Stripe event refused. ${error.message}`);
       throw error;
     }
   }
 
-  /** A thin event, or something else that Stripe signed and that holds no object. */
+  /** A thin event, or something else with a valid signature that contains no object. */
   function takeUnread(payload: unknown): Taken {
     logger.warn(
       namesOf(payload),
@@ -126,15 +126,15 @@ export async function createWebhookApp(options: {
       logger[level]({ eventId, type, outcome, orderId }, `Stripe event ${outcome}`);
       return taken;
     } catch (error) {
-      // The reason has a line of its own.
-      logger.warn({ eventId, type }, 'Stripe event not taken; Stripe sends it again');
+      // The reason is logged in a line of its own.
+      logger.warn({ eventId, type }, 'Stripe event not accepted; Stripe sends it again');
       throw error;
     }
   }
   return app;
 }
 
-/** Events that no order acts on are the most; they are worth a line only to who looks for them. */
+/** Most events are not about orders, so they are logged at debug level only. */
 const QUIET: ReadonlySet<string> = new Set(['notHandled', 'settled']);
-/** They should not be sent here at all. */
+/** They should not be sent here at all, which is worth a warning. */
 const MISPLACED: ReadonlySet<string> = new Set(['otherMode', 'otherAccount']);

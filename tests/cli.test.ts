@@ -108,7 +108,7 @@ describe('the command line', () => {
     const added = await cli('item add pen --name Pen --price 150 --currency EUR --stock 5'.split(' '));
     expect(added).toMatchObject({ code: 0, out: 'Added. pen: Pen at €1.50, on sale, 5 available.\n' });
     const again = await cli('item add pen --name Pen --price 150 --currency EUR'.split(' '));
-    expect(again).toMatchObject({ code: 4, err: expect.stringContaining('There is an item pen already') });
+    expect(again).toMatchObject({ code: 4, err: expect.stringContaining('Item pen already exists') });
     const changed = await cli([...'item change pen --price 200 --off-sale --reason'.split(' '), 'Dearer.', '--json']);
     expect(JSON.parse(changed.out)).toMatchObject({ itemId: 'pen', unitAmountMinor: 200, onSale: false });
     const changes = await cli(['item', 'changes', 'pen']);

@@ -66,7 +66,7 @@ describe.concurrent('a delayed method', () => {
     await world.pay(order, { method: 'bank_debit' });
     const processing = await world.untilEvent(order.orderId, 'payment.processing');
     expect(processing.status).toBe('WAITING_FOR_PAYMENT');
-    expect(await pageText(order)).toContain('on its way');
+    expect(await pageText(order)).toContain('being processed');
     await world.stripe.settle(order.checkoutSessionId!, 'succeeded');
     const finished = await world.untilStatus(order.orderId, 'FINISHED');
     expect(eventsOf(finished)).toEqual([

@@ -13,7 +13,7 @@ type Frame = {
   readonly scripts: readonly Asset[];
   /** Seconds after which a browser without scripts loads the page again. */
   readonly refreshSeconds?: number | undefined;
-  /** HTML that is escaped already. */
+  /** HTML that is already escaped. */
   readonly body: string;
 };
 
@@ -45,7 +45,7 @@ function renderFrame({ title, locale, styles, scripts, refreshSeconds, body }: F
 type CustomerPage = Pick<Frame, 'title' | 'refreshSeconds'> & {
   readonly texts: Texts;
   readonly scripts?: readonly Asset[];
-  /** HTML that is escaped already. */
+  /** HTML that is already escaped. */
   readonly main: string;
   /** What the page's address has after its question mark; the links to other languages keep it. */
   readonly query?: Readonly<Record<string, string>>;
@@ -69,7 +69,7 @@ export function renderCustomerPage(page: CustomerPage): string {
   });
 }
 
-/** A page that only says something, such as that there is no such order. */
+/** A page with nothing but a message, such as that there is no such order. */
 export function renderMessagePage(texts: Texts, { title, text }: { readonly title: string; readonly text: string }) {
   return renderCustomerPage({
     texts,

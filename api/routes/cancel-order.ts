@@ -16,8 +16,8 @@ export function cancelOrderRoute(dependencies: Dependencies): FastifyPluginAsync
         operationId: 'cancelOrder',
         summary: 'Cancel an order',
         description:
-          'Stock is given back, and money if some came. An order whose fulfillment has begun is not cancelled any ' +
-          'more. Sent again it changes nothing.',
+          'The stock is released, and a payment that has arrived is refunded. Once fulfillment has begun, the order can ' +
+          'no longer be cancelled. A repeat changes nothing.',
         tags: ['Orders'],
         params: orderParams,
         body: emptyBodySchema,

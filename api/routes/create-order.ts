@@ -23,7 +23,7 @@ export function createOrderRoute(dependencies: Dependencies): FastifyPluginAsync
         summary: 'Create an order',
         description:
           'Deducts the stock of all lines, or of none, and answers with the page on which the customer pays. ' +
-          'With an Idempotency-Key the request can be sent again safely: it brings the same order.',
+          'With an Idempotency-Key the request can be repeated safely: the answer is the same order.',
         tags: ['Orders'],
         params: z.object({ customerID: customerIdSchema }),
         headers: z.looseObject({ 'idempotency-key': idempotencyKeySchema }),

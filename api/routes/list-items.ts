@@ -12,8 +12,8 @@ export function listItemsRoute({ catalogue }: Pick<Dependencies, 'catalogue'>): 
       url: '/api/items',
       schema: {
         operationId: 'listItems',
-        summary: 'List what can be ordered',
-        description: 'The items on sale with their price and what is in stock, by name. Nobody has to sign in.',
+        summary: 'List the items on sale',
+        description: 'The items that can be ordered, with price and stock, by name. No sign-in is needed.',
         tags: ['Orders'],
         response: { 200: envelopeSchema(itemsOnSaleSchema), ...errorResponses(429, 500, 503) },
       },

@@ -14,7 +14,7 @@ export function listOrdersRoute({ listOrders }: Pick<Dependencies, 'listOrders'>
       schema: {
         operationId: 'listOrders',
         summary: "List a customer's orders",
-        description: 'The newest first, page by page. Orders that come in meanwhile move none to another page.',
+        description: 'The newest first, page by page. New orders do not move others to another page.',
         tags: ['Orders'],
         params: z.object({ customerID: customerIdSchema }),
         querystring: customerOrdersQuery,

@@ -7,12 +7,12 @@ import { limitSchema, unknownParameters, wholeNumber } from '../page-schemas.ts'
 import { envelopeSchema, orderStatusSchema } from '../schemas.ts';
 import { errorResponses } from './error-responses.ts';
 
-const WHOLE_ID = 'must be the next of an answer before, or 0';
+const WHOLE_ID = 'must be `next` of an earlier answer, or 0';
 
 const eventsQuery = z.strictObject(
   {
     after: wholeNumber(z.int(WHOLE_ID).min(0, WHOLE_ID).default(0)).describe(
-      'The `next` of the answer before; 0 for the first event there is.',
+      '`next` of the previous answer; 0 starts with the first event.',
     ),
     limit: limitSchema,
   },
@@ -26,16 +26,16 @@ const eventSchema = z.object({
   order_id: z.string(),
   customer_id: z.string(),
   status: orderStatusSchema.describe("The order's status since the event."),
-  seq: z.int().describe("The event's place on its order's timeline."),
-  detail: z.string().describe('The same for people.'),
+  seq: z.int().describe("The event's position on its order's timeline."),
+  detail: z.string().describe('What happened, for people.'),
   data: z.record(z.string(), z.unknown()),
 });
 const eventsSchema = z.object({
   events: z.array(eventSchema),
-  next: z.int().describe('Sent as `after`, it brings what comes next; the same as before if nothing has come.'),
+  next: z.int().describe('Send it as `after` to get the following events; unchanged if there are no new ones.'),
 });
 
-/** The feed of events, for other systems of the shop. To be registered where operators are signed in. */
+/** The feed of events, for other systems of the shop. Register it only with the operators' guards in place. */
 export function operatorEventRoutes({ listEvents }: Pick<Dependencies, 'listEvents'>): FastifyPluginAsyncZod {
   return async (app) => {
     app.route({
@@ -45,8 +45,8 @@ export function operatorEventRoutes({ listEvents }: Pick<Dependencies, 'listEven
         operationId: 'listEvents',
         summary: 'Follow all orders',
         description:
-          'Every entry of every timeline, each once and in one order that never changes, without gaps. Keep `next` once ' +
-          'what came is worked on, and ask again with it: nothing is missed, whatever crashes. `id` tells repeats.',
+          'Every entry of every timeline, each once, in one order that never changes, without gaps. Store `next` once the ' +
+          'events are processed, and continue from it: nothing is missed after a crash. `id` identifies repeats.',
         tags: ['Operators'],
         querystring: eventsQuery,
         response: { 200: envelopeSchema(eventsSchema), ...errorResponses(400, 401, 429, 500, 503) },

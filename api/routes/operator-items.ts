@@ -16,10 +16,10 @@ import { errorResponses } from './error-responses.ts';
 
 const operators = { tags: ['Operators'] };
 const oneItem = envelopeSchema(itemSchema);
-/** Not checked here: a malformed id is answered as an unknown one is. */
+/** Not validated here: a malformed id gets the same answer as an unknown one. */
 const itemParams = z.object({ itemID: z.string() });
 
-/** The catalogue's operators' side. To be registered where operators are signed in. */
+/** The operators' side of the catalogue. Register it only with the operators' guards in place. */
 export function operatorItemRoutes({ catalogue }: Pick<Dependencies, 'catalogue'>): FastifyPluginAsyncZod {
   return async (app) => {
     app.route({
@@ -43,12 +43,11 @@ export function operatorItemRoutes({ catalogue }: Pick<Dependencies, 'catalogue'
       schema: {
         operationId: 'addItem',
         summary: 'Add an item',
-        description:
-          'A name or a price that Stripe would refuse is refused here, since no order with it could be paid.',
+        description: 'A name or price that Stripe would refuse is refused, since no order with it could be paid.',
         ...operators,
         body: newItemSchema,
         response: {
-          201: oneItem.describe('The item is there.'),
+          201: oneItem.describe('The item was added.'),
           ...errorResponses(400, 401, 409, 413, 415, 429, 500, 503),
         },
       },
@@ -75,8 +74,8 @@ export function operatorItemRoutes({ catalogue }: Pick<Dependencies, 'catalogue'
         operationId: 'changeItem',
         summary: "Change an item's name or price, or take it off sale",
         description:
-          'For orders that are made from now on: those that exist keep their names and prices, and go on if an item is ' +
-          'taken off sale. Sent again it changes nothing.',
+          'For new orders only: existing ones keep their names and prices, and go on if an item is taken off sale. A ' +
+          'repeat changes nothing.',
         ...operators,
         params: itemParams,
         body: changeItemSchema,
@@ -98,9 +97,9 @@ export function operatorItemRoutes({ catalogue }: Pick<Dependencies, 'catalogue'
       url: '/api/operator/items/:itemID/stock',
       schema: {
         operationId: 'changeStock',
-        summary: 'Add stock that has come in, or take out what is lost',
+        summary: 'Add stock, or remove what is lost',
         description:
-          'Never below 0: what orders hold is theirs. Sent again it is done again; read the item if an answer was lost.',
+          'What orders hold can’t be removed. A repeat is a second change; read the item if an answer was lost.',
         ...operators,
         params: itemParams,
         body: changeStockSchema,

@@ -10,7 +10,7 @@ import { errorResponses } from './error-responses.ts';
 
 export const operatorOrder = envelopeSchema(operatorOrderSchema);
 
-/** How operators find and read orders. To be registered where operators are signed in. */
+/** How operators find and read orders. Register it only with the operators' guards in place. */
 export function operatorOrderRoutes(
   dependencies: Pick<Dependencies, 'findOrder' | 'listOrders'>,
 ): FastifyPluginAsyncZod {
@@ -20,9 +20,9 @@ export function operatorOrderRoutes(
       url: '/api/operator/orders',
       schema: {
         operationId: 'operatorListOrders',
-        summary: 'List orders, or find one by what support has in hand',
+        summary: 'List orders, or find one by any id that support has',
         description:
-          'The newest first, page by page. Filters can be combined. Orders that come in meanwhile move none to another page.',
+          'The newest first, page by page. Filters can be combined. New orders do not move others to another page.',
         tags: ['Operators'],
         querystring: operatorOrdersQuery,
         response: { 200: envelopeSchema(operatorOrdersSchema), ...errorResponses(400, 401, 429, 500, 503) },
@@ -48,7 +48,7 @@ export function operatorOrderRoutes(
       url: '/api/operator/orders/:orderID',
       schema: {
         operationId: 'operatorReadOrder',
-        summary: 'Read an order, with what finds it at Stripe, in Temporal and in Zipkin',
+        summary: 'Read an order, with its ids at Stripe, in Temporal and in Zipkin',
         tags: ['Operators'],
         params: z.object({ orderID: z.string() }),
         response: { 200: operatorOrder, ...errorResponses(400, 401, 404, 429, 500, 503) },

@@ -73,7 +73,7 @@ describe('cancel', () => {
       data: { order_id: orderId, trace_id: traceId },
       traceID: traceId,
     });
-    expect(asked).toEqual([{ cancel: orderId, by: 'operator', reason, operator: 'OPERATOR_TOKEN' }]);
+    expect(asked).toEqual([{ cancel: orderId, reason, operator: 'OPERATOR_TOKEN' }]);
   });
 
   test.each(['a\u0000b', 'two\nlines', ''])('refuses the reason %j, which a timeline cannot hold', async (reason) => {

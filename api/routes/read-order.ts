@@ -7,7 +7,7 @@ import { success } from '../envelope.ts';
 import { toOrderView } from '../order-view.ts';
 import { errorResponses } from './error-responses.ts';
 
-/** Not the schemas of the create: a malformed id is answered as an unknown one is. */
+/** Not the schemas of the create: a malformed id gets the same answer as an unknown one. */
 export const orderParams = z.object({ customerID: z.string(), orderID: z.string() });
 
 export function readOrderRoute(dependencies: Dependencies): FastifyPluginAsyncZod {
@@ -19,7 +19,8 @@ export function readOrderRoute(dependencies: Dependencies): FastifyPluginAsyncZo
       schema: {
         operationId: 'readOrder',
         summary: 'Read an order',
-        description: 'Answers 304 and no body where If-None-Match has the ETag of the last answer: polling is cheap.',
+        description:
+          'Answers 304 without a body if If-None-Match has the ETag of the last answer, so polling is cheap.',
         tags: ['Orders'],
         params: orderParams,
         response: {

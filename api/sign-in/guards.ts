@@ -6,14 +6,14 @@ import type { OrderLinks } from './order-links.ts';
 import type { TokenVerifier } from './tokens.ts';
 
 export type SignIn = {
-  /** Checks the tokens of customers and operators; without it customers are believed. */
+  /** Checks the tokens of customers and operators; without it, callers are trusted. */
   readonly verifyToken?: TokenVerifier | undefined;
-  /** The bearer token that makes an operator of whoever has it. */
+  /** A fixed bearer token whose holder is an operator. */
   readonly operatorToken?: string | undefined;
   readonly orderLinks?: OrderLinks | undefined;
 };
 
-/** How the OpenAPI document names the ways to sign in. */
+/** The names of the ways to sign in, in the OpenAPI document. */
 export const securitySchemes = {
   customerToken: {
     type: 'http',
@@ -34,13 +34,13 @@ export const securitySchemes = {
   },
 } as const;
 
-/** Under whose name is written down what is done with OPERATOR_TOKEN. */
+/** The name under which changes with OPERATOR_TOKEN are recorded. */
 const SHARED_OPERATOR_NAME = 'OPERATOR_TOKEN';
 
 /**
- * Has customers and operators sign in. Who may call a route is decided by its path, so that a route that is added later is
- * not open by mistake: `/api/customer/:customerID` is for this customer, and `/api/operator` for operators. With an
- * `:orderID` in its path, a customer's route also takes the link to the order. To be called before the routes are added.
+ * Makes customers and operators sign in. A route's path decides who may call it, so that a route that is added later is
+ * not open by mistake: `/api/customer/:customerID` is for that customer, and `/api/operator` for operators. With
+ * `:orderID` in its path, a customer's route also accepts the link to the order. Call it before the routes are added.
  */
 export function addSignIn(app: FastifyInstance, signIn: SignIn): void {
   app.decorateRequest('actor', null);
@@ -51,7 +51,7 @@ export function addSignIn(app: FastifyInstance, signIn: SignIn): void {
       const isOrder = route.url.includes('/:orderID');
       if (signIn.verifyToken === undefined && !(isOrder && signIn.orderLinks !== undefined)) return;
       const security = [
-        // A gateway that signs customers in is none of this document's business.
+        // The document does not describe a gateway that signs customers in.
         signIn.verifyToken === undefined ? {} : { customerToken: [] },
         ...(isOrder && signIn.orderLinks !== undefined ? [{ orderLink: [] }] : []),
       ];
@@ -60,7 +60,7 @@ export function addSignIn(app: FastifyInstance, signIn: SignIn): void {
   });
 }
 
-/** Adds a guard after the limit of requests, and before the body is read; and says so in the OpenAPI document. */
+/** Adds a guard after the rate limit and before the body is read, and documents it in the OpenAPI document. */
 function guard(
   route: RouteOptions,
   handler: onRequestAsyncHookHandler,
@@ -90,7 +90,7 @@ function customerGuard({ verifyToken, orderLinks }: SignIn, isOrder: boolean): o
     const { customerId } = await verified(reply, verifyToken, token);
     if (customerId !== customerID) {
       if (isOrder) throw noSuchOrder(orderID, 'customer');
-      throw new ApiError('notAllowed', 'The bearer token belongs to another customer than the one in the path');
+      throw new ApiError('notAllowed', 'The bearer token belongs to a customer other than the one in the path');
     }
     request.actor = { kind: 'customer', customerId };
   };
@@ -132,12 +132,12 @@ function challenge(reply: FastifyReply, value: string): void {
 }
 
 function bearerToken({ headers }: FastifyRequest): string | undefined {
-  // An OPERATOR_TOKEN may have spaces in it, as it could before.
+  // An OPERATOR_TOKEN may contain spaces.
   const token = /^Bearer (?<token>.+)$/i.exec(headers.authorization ?? '')?.groups?.['token']?.trim();
   return token === '' ? undefined : token;
 }
 
-/** The token in the address; one that is given twice, or is empty, is none that could be right. */
+/** Returns the token of the address; undefined if it is empty or given twice, which can't be right. */
 function tokenOfLink({ query }: FastifyRequest): string | undefined {
   const { token } = query as { readonly token?: unknown };
   if (token === undefined) return undefined;

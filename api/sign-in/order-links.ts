@@ -3,21 +3,21 @@ import type { OrderLinkConfig } from '../../platform/sign-in-config.ts';
 import { ApiError } from '../errors.ts';
 
 const ALGORITHM = 'HS256';
-/** No token of a provider has these, so that neither passes for the other. */
+/** No provider's token has these, so neither kind passes for the other. */
 const ISSUER = 'orders-api';
 const AUDIENCE = 'order-link';
-/** A link that is asked for again within the hour is the same, as the answer to a repeated create should be. */
+/** Within an hour the same order gets the same link, since a repeated create should get the same answer. */
 const ROUND_TO_SECONDS = 3600;
 const MAX_TOKEN_LENGTH = 1024;
 
-/** The token in the link to an order's payment page: it reads, pays and cancels this one order until it ends. */
+/** The token in the link to an order's payment page: until it expires, it can read, pay and cancel this one order. */
 export type OrderLinks = {
   readonly sign: (orderId: string) => Promise<string>;
   /**
    * Checks the token of a link.
    *
    * @returns the order that it opens
-   * @throws ApiError 1004 if it is forged or has ended
+   * @throws ApiError 1004 if it is not valid or has expired
    */
   readonly verify: (token: string) => Promise<string>;
 };

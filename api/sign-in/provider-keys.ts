@@ -1,9 +1,9 @@
 import { createRemoteJWKSet, type JWTVerifyGetKey } from 'jose';
 import type { Logger } from '../../platform/logger.ts';
 
-/** So soon a provider's withdrawn key is no longer accepted. */
+/** How long a key that the provider has withdrawn may still be accepted. */
 const REFRESH_AFTER_MS = 10 * 60_000;
-/** A token with an unknown key asks the provider again, but no more often than this: anybody can make one up. */
+/** A token with an unknown key has the keys fetched again, but no more often than this: anybody can make one up. */
 const ASK_AGAIN_AFTER_MS = 10_000;
 const TIMEOUT_MS = 5_000;
 
@@ -15,9 +15,9 @@ export type ProviderKeysOptions = {
 };
 
 /**
- * The keys of an identity provider, fetched with the first token and kept. A key that is not among them is asked for. They
- * are refreshed in the background, so that a provider that is away stops no token whose key is known: jose's own expiry
- * would.
+ * The keys of an identity provider, fetched with the first token and cached. An unknown key has them fetched again.
+ * They are refreshed in the background, so that tokens with known keys are accepted while the provider is down; with
+ * jose's own expiry they would not be.
  */
 export function createProviderKeys({
   jwksUrl,
@@ -36,9 +36,9 @@ export function createProviderKeys({
     try {
       await keys.reload();
     } catch (err) {
-      // As often as an unknown key may ask: not with each request, but soon.
+      // Retry soon, but not with each request.
       refreshAtMs = Date.now() + askAgainAfterMs;
-      logger.warn({ err, jwksUrl }, "The provider's keys could not be refreshed; those that are known go on");
+      logger.warn({ err, jwksUrl }, "The provider's keys could not be refreshed; the known ones stay in use");
     }
   }
 

@@ -52,9 +52,9 @@ describe('a token of the provider', () => {
     ['without an audience', { aud: undefined }, {}, 'aud'],
     ['of another issuer', { iss: 'https://evil.example/' }, {}, 'iss'],
     ['without an issuer', { iss: undefined }, {}, 'iss'],
-    ['that has ended', {}, { endsIn: -60 }, 'ended'],
+    ['that has expired', {}, { endsIn: -60 }, 'expired'],
     ['that never ends', {}, { endsIn: null }, 'exp'],
-    ['that does not hold yet', { nbf: now() + 60 }, {}, 'not hold yet'],
+    ['that is not valid yet', { nbf: now() + 60 }, {}, 'not valid yet'],
     ['that is 100 KB long', { padding: 'x'.repeat(100_000) }, {}, 'too long'],
     ['of a key that nobody knows', {}, { kid: 'key-0' }, 'does not have'],
   ])('is refused if it is one %s', async (_what, claims, options, why) => {

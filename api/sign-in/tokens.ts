@@ -4,16 +4,16 @@ import type { SignInConfig } from '../../platform/sign-in-config.ts';
 import { ApiError } from '../errors.ts';
 import { createProviderKeys, type ProviderKeysOptions } from './provider-keys.ts';
 
-/** Clocks of two machines differ by a little. */
+/** For clocks that differ a little between two machines. */
 const CLOCK_TOLERANCE_SECONDS = 5;
-/** Providers' tokens have one or two KB. Nobody has us decode more. */
+/** Providers' tokens have one or two KB; longer ones are not even decoded. */
 const MAX_TOKEN_LENGTH = 8 * 1024;
-/** What a name or a customer id may be, as a customerID of a request may. */
+/** Names and customer ids follow the rule for a request's customerID. */
 const PRINTABLE = /^[\x20-\x7e]{1,128}$/;
 
 /** Whom a token belongs to: a customer, an operator (with the scope), both, or neither. */
 export type Bearer = {
-  /** Undefined if the token does not say. */
+  /** Undefined if the token has none. */
   readonly customerId: string | undefined;
   /** Undefined without the operators' scope. */
   readonly operatorName: string | undefined;
@@ -24,15 +24,15 @@ export type TokenVerifier = (token: string) => Promise<Bearer>;
 type Options = Omit<ProviderKeysOptions, 'jwksUrl'> & { readonly config: SignInConfig; readonly logger: Logger };
 
 /**
- * Makes what checks the tokens of customers and operators: signature, issuer, audience and times. It throws an ApiError:
- * 1004 for a token that does not count, 5001 if that can't be told while the provider is away.
+ * Creates the function that verifies the tokens of customers and operators: signature, issuer, audience and times. It
+ * throws ApiError 1004 if the token is not valid, 5001 if it can't be verified because the provider does not answer.
  */
 export function createTokenVerifier({ config, ...rest }: Options): TokenVerifier {
   const options: JWTVerifyOptions = {
     issuer: config.issuer,
     audience: config.audience,
     algorithms: [...config.algorithms],
-    // A token that never ends could not be taken back.
+    // A token that never expires could not be revoked.
     requiredClaims: ['exp'],
     clockTolerance: CLOCK_TOLERANCE_SECONDS,
   };
@@ -72,50 +72,54 @@ function withSecrets(secrets: readonly string[]): Verify {
   };
 }
 
-/** Whether the token is to blame, and not the provider that should have told its keys. */
+/** Whether the token is at fault, and not the provider's answer with its keys. */
 function isTokensFault(error: unknown): boolean {
   return (
     error instanceof errors.JOSEError &&
     !(error instanceof errors.JWKSTimeout) &&
     !(error instanceof errors.JWKSInvalid) &&
-    // What jose throws for an answer of the provider that is no key set.
+    // jose throws a plain JOSEError for an answer that is not a key set.
     error.code !== errors.JOSEError.code
   );
 }
 
-/** Says what helps to fix it, and nothing of what was expected: a stranger may ask too. */
+/** Returns a reason that helps to fix the token, without revealing what was expected: anybody may ask. */
 function whyRefused(error: unknown): string {
-  if (error instanceof errors.JWTExpired) return 'it has ended; get a new one';
+  if (error instanceof errors.JWTExpired) return 'it has expired; get a new one';
   if (error instanceof errors.JWTClaimValidationFailed) {
     return error.claim === 'nbf' && error.reason === 'check_failed'
-      ? 'it does not hold yet'
-      : `its claim ${error.claim} is missing or not the right one`;
+      ? 'it is not valid yet'
+      : `its claim ${error.claim} is missing or wrong`;
   }
   if (error instanceof errors.JOSEAlgNotAllowed) return 'it is signed with an algorithm that is not accepted';
   if (error instanceof errors.JWKSNoMatchingKey) return 'it is signed with a key that the provider does not have';
-  return 'its signature does not hold';
+  return 'its signature is not valid';
 }
 
 function tokenRefused(why: string, cause?: unknown): ApiError {
-  return new ApiError('notSignedIn', `The bearer token is not accepted: ${why}`, { cause });
+  return new ApiError('notSignedIn', `The bearer token is not valid: ${why}`, { cause });
 }
 
 function providerAway(cause: unknown): ApiError {
-  return new ApiError('unavailable', 'The token could not be checked, since its provider is away; try again soon', {
-    cause,
-  });
+  return new ApiError(
+    'unavailable',
+    'The token could not be verified, since the identity provider does not answer; try again soon',
+    {
+      cause,
+    },
+  );
 }
 
 function bearerOf(claims: JWTPayload, config: SignInConfig): Bearer {
   const isOperator = scopesOf(claims).includes(config.operatorScope);
-  // An operator is never without a name: what cannot be written down is not done.
+  // An operator needs a name: every change is recorded under it.
   return {
     customerId: printable(claims[config.customerClaim]),
     operatorName: isOperator ? printable(claims[config.operatorClaim]) : undefined,
   };
 }
 
-/** Providers name scopes in three ways: `scope` is OAuth's, `scp` Okta's and Microsoft's, `permissions` Auth0's. */
+/** Providers use three claims for scopes: `scope` is OAuth's, `scp` Okta's and Microsoft's, `permissions` Auth0's. */
 function scopesOf({ scope, scp, permissions }: JWTPayload): string[] {
   return [scope, scp, permissions].flatMap((claim) => {
     if (typeof claim === 'string') return claim.split(' ');

@@ -10,16 +10,16 @@ import type { OrderRecord } from '../../database/orders.ts';
 import { paymentToLookAt } from '../../domain/aftercare.ts';
 import type { StripeEvent } from '../../domain/stripe-event.ts';
 
-/** Stripe waits some seconds for the answer and then sends the event again, so waiting longer helps nobody. */
+/** Stripe waits some seconds for the answer and then sends the event again, so waiting longer is pointless. */
 const DELIVERY_TIMEOUT_MS = 5_000;
 
 export type DeliveryOutcome =
   | 'delivered'
-  /** The order has ended, and `paymentAftercare` takes the event. */
+  /** The order has ended, and `paymentAftercare` handles the event. */
   | 'aftercare'
-  /** The order has ended, and the event says nothing that it does not know. */
+  /** The order has ended, and the event changes nothing. */
   | 'settled'
-  /** No order of ours. */
+  /** Not one of our orders. */
   | 'unknownOrder';
 
 type Options = {
@@ -31,9 +31,9 @@ type Options = {
 };
 
 /**
- * Brings Stripe's events to the workflow that looks after the payment: the order's own while it runs, `paymentAftercare`
- * after its end. An event that comes again does no harm: an order drops it by its id, and what aftercare does
- * follows from what Stripe says now.
+ * Delivers Stripe's events to the workflow that handles the payment: the order's own while it runs, `paymentAftercare`
+ * after its end. A repeated event does no harm: an order drops it by its id, and aftercare decides from Stripe's
+ * current state.
  */
 export function createEventDelivery({ client, taskQueues, findOrder, stripeRetryMaxMs }: Options) {
   /** @returns false if the order has no running workflow */
@@ -50,8 +50,8 @@ export function createEventDelivery({ client, taskQueues, findOrder, stripeRetry
   }
 
   /**
-   * Events of one payment go to one workflow, one after the other. It may be ending just now, so start and signal are
-   * one step; a workflow that this starts finds the event in its input too, and takes it once.
+   * Events of one payment go to one workflow, one after the other. It may be about to end, so start and signal are one
+   * step; a workflow that this starts has the event in its input too, and handles it once.
    */
   async function signalAftercare(paymentIntentId: string, input: PaymentAftercareInput): Promise<void> {
     await client.withDeadline(Date.now() + DELIVERY_TIMEOUT_MS, () =>
@@ -71,7 +71,7 @@ export function createEventDelivery({ client, taskQueues, findOrder, stripeRetry
     );
   }
 
-  /** @throws if Temporal or PostgreSQL is away; Stripe is to send the event again */
+  /** @throws if Temporal or PostgreSQL is down, so that Stripe sends the event again */
   return async (orderId: string, event: StripeEvent): Promise<DeliveryOutcome> => {
     if (await signalOrder(orderId, event)) return 'delivered';
 

@@ -2,13 +2,13 @@ import { Stripe } from 'stripe';
 import { must } from '../../domain/must.ts';
 import { invalidRequest } from '../errors.ts';
 
-/** Stripe's own tolerance; the SDK takes it for the past alone, here it holds for the future too. */
+/** Stripe's own tolerance; the SDK applies it to the past only, here it applies to the future too. */
 const TOLERANCE_SECONDS = 300;
 
 /**
- * Checks that Stripe signed a webhook a moment ago, and returns what is in it.
+ * Checks that Stripe has just signed a webhook, and returns its content.
  *
- * @param body the body as it came, byte for byte
+ * @param body the raw body, byte for byte
  * @param header the header `Stripe-Signature`
  * @param secrets one signing secret, or two while they are being rotated
  * @param nowMs in milliseconds since 1970
@@ -40,9 +40,9 @@ export function verifyStripeSignature(
 }
 
 /**
- * The SDK throws errors of several kinds for headers that are none, a plain one for `v1=` and a RangeError for letters
- * that are not ASCII: whatever it throws, the signature is not right. Its `constructEvent` is not used, since it throws
- * for a thin event too, whose signature is right.
+ * The SDK throws errors of several kinds for malformed headers, a plain one for `v1=` and a RangeError for letters
+ * outside of ASCII: whatever it throws, the signature is not valid. Its `constructEvent` is not used, since it throws
+ * for a thin event too, whose signature is valid.
  */
 function checkSignature(body: Buffer, header: string, secret: string, nowMs: number): 'right' | 'stale' | 'wrong' {
   const { signature } = Stripe.webhooks;
@@ -63,7 +63,7 @@ function checkSignature(body: Buffer, header: string, secret: string, nowMs: num
 
 function refuseFuture(header: string, nowMs: number): void {
   const timestamp = Number(/(?:^|,)t=(\d+)(?:,|$)/.exec(header)?.[1]);
-  // Written so that a timestamp that is no number is refused.
+  // Written so that NaN is refused too.
   if (!(timestamp <= nowMs / 1000 + TOLERANCE_SECONDS)) throw refusal('is from the future; check the clocks');
 }
 

@@ -16,15 +16,15 @@ const envelopeSchema = z.looseObject({
   data: z.looseObject({ object: z.looseObject({}) }),
 });
 
-/** An event as it came, before anything of its object is believed. */
+/** An event as received, before its object is validated. */
 export type ReceivedEvent = {
   readonly eventId: string;
   readonly type: string;
   readonly createdMs: number;
   readonly livemode: boolean | undefined;
-  /** Whether it happened on an account that is connected to ours, whose payments are not our orders'. */
+  /** Whether it is from an account that is connected to ours, whose payments are not for our orders. */
   readonly ofOtherAccount: boolean;
-  /** The version of Stripe's API that its object is written in. */
+  /** The version of Stripe's API in which its object is rendered. */
   readonly apiVersion: string | null;
   readonly object: Readonly<Record<string, unknown>>;
 };
@@ -33,11 +33,11 @@ export type ReceivedEvent = {
 export type HandledEvent = ReceivedEvent & { readonly type: StripeEventType };
 
 /**
- * Reads what every snapshot event has. It is lenient: most events that come here are not about orders, and their shape
- * is none of our business.
+ * Reads what every snapshot event has. It is lenient: most events are not about orders, and their shape does not
+ * matter.
  *
- * @param payload a body whose signature is right
- * @returns undefined for a thin event, which names its object and does not hold it
+ * @param payload a body whose signature is valid
+ * @returns undefined for a thin event, which names its object but does not contain it
  * @see https://docs.stripe.com/event-destinations
  */
 export function readReceivedEvent(payload: unknown): ReceivedEvent | undefined {
@@ -66,14 +66,14 @@ export function isHandled(event: ReceivedEvent): event is HandledEvent {
 }
 
 /**
- * What an event is about, by ids alone. They have kept their places in every version of Stripe's API, so they are read
- * even if nothing else of the object can be.
+ * What an event is about, by ids alone. They have the same place in every version of Stripe's API, so they can be read
+ * even if nothing else of the object can.
  */
 export type Subject = {
-  /** What the object itself is called at Stripe. */
+  /** The object's id at Stripe. */
   readonly objectId: string | null;
   readonly paymentIntentId: string | null;
-  /** The order that our own key wrote into the object. No field that a buyer can set says so. */
+  /** The order id that our key wrote into the object's metadata. Fields that a buyer can set are not used. */
   readonly orderId: string | null;
   /**
    * Whether our key writes its order into every such object that it makes; then one without an order is another sale's.
@@ -110,13 +110,13 @@ export function subjectOf({ type, object }: HandledEvent): Subject {
   }
 }
 
-/** Reads the order that our key wrote into an object's metadata; null if there is none, or it is not of our form. */
+/** Reads the order id that our key wrote into an object's metadata; null if there is none, or it is not an order id. */
 export function orderIdOf(metadata: unknown): string | null {
   const orderId = fieldOf(metadata, 'order_id');
   return isOrderId(orderId) ? orderId : null;
 }
 
-/** Reads the trace that an order was created in, as it comes back from Stripe in the metadata. */
+/** Reads the trace that an order was created in, which comes back from Stripe in the metadata. */
 export function traceparentOf({ object }: ReceivedEvent): unknown {
   return fieldOf(object['metadata'], 'traceparent');
 }
@@ -133,7 +133,7 @@ function fieldOf(value: unknown, name: string): unknown {
 
 const id = z.string().min(1).max(255);
 
-/** Of Stripe's objects only what is read here is checked; the rest is Stripe's to change. */
+/** Only the fields that are used here are validated; Stripe may change the others. */
 const sessionSchema = z.looseObject({
   id,
   livemode: z.boolean(),
@@ -157,9 +157,9 @@ const paymentIntentSchema = z.looseObject({
 
 /**
  * The payment methods whose result comes hours or days after the customer has left: bank debits, bank transfers,
- * vouchers and Sofort (https://docs.stripe.com/payments/payment-methods/payment-method-support). All others tell at
- * once whether they were paid, cards, wallets and redirects to a bank, so whoever is declined can try again. A method
- * that Stripe adds some day counts as one of those until it stands here.
+ * vouchers and Sofort (https://docs.stripe.com/payments/payment-methods/payment-method-support). All others, such as
+ * cards, wallets and redirects to a bank, have their result at once, so a customer who is declined can try again. A
+ * method that Stripe adds counts as one of those until it is listed here.
  */
 const DELAYED_METHODS: ReadonlySet<string> = new Set([
   'acss_debit',
@@ -178,17 +178,17 @@ const DELAYED_METHODS: ReadonlySet<string> = new Set([
 
 export type Reading =
   | { readonly event: StripeEvent }
-  /** What of the object is not as Stripe documents it. */
+  /** The fields of the object that are not as Stripe documents them. */
   | { readonly problems: readonly string[] };
 
-/** Where an object comes from: from the event, as it was when the event was made, or read from Stripe just now. */
+/** The source of an object: the event, as of when it was created, or Stripe, read just now. */
 type Source = { readonly object: unknown; readonly isFresh: boolean };
 
 /**
  * Reduces an event to what an order acts on: no card data, no names.
  *
- * @param received an event that names an order of ours
- * @param source the event's own object unless it was read anew
+ * @param received an event that names one of our orders
+ * @param source the event's own object unless it was read again
  */
 export function toStripeEvent(
   received: HandledEvent,
@@ -203,7 +203,8 @@ export function toStripeEvent(
       const parsed = sessionSchema.safeParse(source.object);
       if (!parsed.success) return { problems: problemsOf(parsed.error) };
       const session = toCheckoutSession(parsed.data as unknown as Stripe.Checkout.Session);
-      // An event's session does not tell a payment that failed from one that is still on its way; its type does.
+      // An event's session does not tell a failed payment from one that is still being processed; the event's type
+      // does.
       const failed = type === 'checkout.session.async_payment_failed' && !source.isFresh;
       return {
         event: {

@@ -1,5 +1,5 @@
-// Follows an order on the payment page: asks for its status, and shows the page anew when there is something new.
-// Without this script the page loads itself again every few seconds.
+// Follows an order on the payment page: polls its status, and updates the page when it changes. Without this script the
+// page reloads itself every few seconds.
 
 const FIRST_DELAY_MS = 1000;
 const LONGEST_DELAY_MS = 10_000;
@@ -62,7 +62,7 @@ async function showNews() {
   if (!response.ok) throw new Error(`Status ${response.status}`);
   const page = new DOMParser().parseFromString(await response.text(), 'text/html');
   const [shown, news] = [currentOrder(), page.getElementById('order')];
-  // What the customer has seen is never taken back by an answer that was on its way for long.
+  // A late answer must not replace newer content.
   if (news === null || Number(news.dataset.seq) < Number(shown.dataset.seq)) return;
   const focused = document.activeElement?.id ?? '';
   const isOpen = shown.querySelector('details')?.open ?? false;
@@ -95,7 +95,7 @@ function lookAgain() {
   if (!document.hidden) void follow();
 }
 
-// A form that is sent twice, or a page that changes under it, only confuses.
+// The form must not be sent twice.
 document.addEventListener('submit', (event) => {
   for (const button of event.target.querySelectorAll('button')) {
     button.disabled = true;
@@ -103,7 +103,7 @@ document.addEventListener('submit', (event) => {
   }
 });
 document.addEventListener('visibilitychange', lookAgain);
-// Coming back from Stripe with the browser's button brings the page as it was left.
+// The back button from Stripe's page restores this page from the browser's cache, out of date.
 addEventListener('pageshow', (event) => {
   if (event.persisted) location.reload();
 });

@@ -1,8 +1,8 @@
-/** What customers read, in English. The other languages have the same texts: the compiler sees to it. */
+/** What customers read, in English. The compiler makes sure that the other languages have the same texts. */
 export const english = {
   /** BCP 47; amounts and dates are written its way. */
   locale: 'en-US',
-  /** What the language calls itself. */
+  /** The language's own name. */
   name: 'English',
   chooseLanguage: 'Language',
   /** An entry of a timeline, which is stored in English. */
@@ -12,7 +12,7 @@ export const english = {
     title: 'Order here',
     intro: 'Choose what you want. You pay on the next page.',
     items: 'What we sell',
-    nothingOnSale: 'Nothing is on sale just now. Please come back later.',
+    nothingOnSale: 'Nothing is on sale right now. Please come back later.',
     each: (price: string) => `${price} each`,
     inStock: 'In stock',
     fewLeft: (count: number) => `Only ${count} left`,
@@ -28,7 +28,7 @@ export const english = {
       tooManyLines: (most: number) => `An order has at most ${most} different items. Place another order for the rest.`,
       shortage: (available: number) =>
         available === 0 ? 'This is out of stock now.' : `Only ${available} are left now. Enter a smaller number.`,
-      someShort: 'There is not enough in stock of what you chose.',
+      someShort: 'Some of the items are not in stock in the quantity that you chose.',
       notOnSale: 'Some of the items are no longer on sale. The list shows what is.',
       mixedCurrencies: 'These items are priced in different currencies. Place an order for each currency.',
       tooManyOrders: 'You have too many unpaid orders. Pay or cancel one of them first:',
@@ -44,19 +44,19 @@ export const english = {
 
   payment: {
     steps: ['Ordered', 'Payment', 'Packing', 'Shipped'] as readonly string[],
-    progress: 'How far your order is',
+    progress: 'Progress of your order',
     preparing: {
       headline: 'We are preparing your payment',
-      text: 'Your items are reserved for you. The link to pay appears here in a moment.',
+      text: 'Your items are reserved for you. The payment link appears here in a moment.',
     },
     waiting: {
-      headline: 'Your order is ready to be paid',
-      text: 'Your items are reserved for you while you pay. Cards are handled safely by Stripe; we never see their numbers.',
+      headline: 'Your order is ready for payment',
+      text: 'Your items are reserved for you while you pay. Stripe handles your payment; we never see your card number.',
     },
     declined: { headline: 'Your payment did not go through' },
     processing: {
-      headline: 'Your payment is on its way',
-      text: 'Your bank needs some time to confirm it, sometimes a few days. You need not do anything; your items stay reserved.',
+      headline: 'Your payment is being processed',
+      text: 'Your bank needs some time to confirm it, sometimes a few days. You don’t need to do anything; your items stay reserved.',
     },
     confirming: {
       headline: 'Thank you, we are confirming your payment',
@@ -80,9 +80,9 @@ export const english = {
       headline: 'Your money is on its way back',
       text: 'Your bank shows it within 5 to 10 working days.',
     },
-    refundDidNotArrive: 'Your bank did not take the money that we sent back. We will return it to you in another way.',
+    refundDidNotArrive: 'Your bank did not accept our refund. We will return the money to you in another way.',
     tooLate: 'It was too late to cancel: the order is already paid.',
-    tryAgain: 'The order could not be cancelled just now. Please try again in a moment.',
+    tryAgain: 'The order can’t be cancelled right now. Please try again in a moment.',
     timeLeft: (left: string, until: string) => `You have ${left} left to pay, until ${until}.`,
     minutes: (count: number) => (count === 1 ? '1 minute' : `${count} minutes`),
     hoursAndMinutes: (hours: number, minutes: number) => `${hours} h ${minutes} min`,
@@ -99,7 +99,7 @@ export const english = {
     history: 'What happened so far',
     order: 'Order',
     toShop: 'Back to the shop',
-    offline: 'The shop cannot be reached just now. This page tries again by itself.',
+    offline: 'The shop can’t be reached right now. This page keeps trying.',
   },
 
   errors: {
@@ -108,12 +108,12 @@ export const english = {
       text: 'Please check that you opened the whole link, or ask the shop that sent it to you.',
       /** If links expire. */
       textOfSignedLink:
-        'Please open the whole link that the shop sent you. A link expires after some days; the shop has a new one. If you have just paid, your order is safe.',
+        'Please open the whole link that the shop sent you. A link expires after some days; the shop can send you a new one. If you have just paid, your order is safe.',
     },
-    notFromHere: { title: 'Not from here', text: 'Please cancel on the page of your order.' },
+    notFromHere: { title: 'This request came from another site', text: 'Please cancel on the page of your order.' },
     tooManyRequests: {
       title: 'One moment, please',
-      text: 'There were many requests from your connection. Please wait a minute.',
+      text: 'There were too many requests from your connection. Please wait a minute.',
     },
     unreadable: { title: 'We cannot read this request', text: 'Please open the page again.' },
     away: { title: 'We will be right back', text: 'Your order is safe. Please load this page again in a moment.' },

@@ -3,30 +3,30 @@ import { unreachable } from '../../../domain/must.ts';
 import { isTerminal, type OrderStatus } from '../../../domain/order-status.ts';
 import type { Texts } from '../languages/english.ts';
 
-/** What has to be said at the top of the page about what the customer just did. */
+/** Notices at the top of the page about what the customer just did. */
 export const notices = ['cancelling', 'too-late', 'try-again', 'returned'] as const;
 export type Notice = (typeof notices)[number];
 
 export type Tone = 'progress' | 'action' | 'good' | 'neutral';
 
-/** An order in its customer's words: where it stands, and what can be done. */
+/** An order in words for its customer: its progress, and what the customer can do. */
 export type CustomerWords = {
   readonly headline: string;
   readonly text: string;
   readonly tone: Tone;
-  /** What went wrong, or what the customer must know besides. */
+  /** What went wrong, or what else the customer must know. */
   readonly alerts: readonly string[];
   readonly canPay: boolean;
   readonly canCancel: boolean;
-  /** Whether nothing more happens by itself. */
+  /** Whether the order has ended, so that the page need not follow it. */
   readonly ended: boolean;
-  /** How far the order is on its way, or undefined where it left the way. */
+  /** The order's step of the usual four; undefined if it was cancelled, expired or refunded. */
   readonly step: 0 | 1 | 2 | 3 | undefined;
 };
 
 type Order = Pick<OrderRecord, 'status' | 'timeline' | 'paymentLink'>;
 
-/** Says where an order stands, in words that need no knowledge of how it works. */
+/** Describes an order in words that need no knowledge of how it works. */
 export function describeForCustomer(order: Order, texts: Texts, notice?: Notice): CustomerWords {
   const words = wordsOf(order, texts, notice);
   return {
@@ -74,7 +74,7 @@ function waiting({ timeline }: Order, texts: Texts, returned: boolean): Words {
   if (last?.event === 'payment.processing') {
     return { ...payment.processing, ...NOTHING_TO_DO, tone: 'progress', step: 1 };
   }
-  // Stripe leads here only after a payment; to show its link once more would look like a step back.
+  // Stripe leads here only after a payment; showing the payment link again would look like a step back.
   if (returned) return { ...payment.confirming, ...NOTHING_TO_DO, tone: 'progress', step: 1 };
   return {
     text: payment.waiting.text,
@@ -104,7 +104,7 @@ function delays({ timeline }: Order, texts: Texts): string[] {
   return entry === undefined ? [] : [texts.timelineEntry(entry.detail)];
 }
 
-/** What came after the order's end and is the customer's business: their money. A dispute is the shop's. */
+/** What happened to the customer's money after the order's end. A dispute is the shop's business. */
 function afterTheEnd(order: Order, texts: Texts): string[] {
   return order.timeline.flatMap(({ event, detail }) => {
     if (event === 'payment.returned' || event === 'payment.refunded') return [texts.timelineEntry(detail)];

@@ -5,7 +5,7 @@ import { ApiError, noSuchOrder } from '../../errors.ts';
 import type { OrderLinks } from '../../sign-in/order-links.ts';
 import { cookieOf, setCookie } from '../cookies.ts';
 
-/** A customer is at Stripe's page for a day at most. */
+/** Stripe's page is open for a day at most. */
 const COOKIE_MAX_AGE_SECONDS = 24 * 3600;
 
 export type PageQuery = {
@@ -14,14 +14,14 @@ export type PageQuery = {
   readonly token?: string | undefined;
 };
 
-/** An order that a page may show, and the token that opens it; undefined if links carry none. */
+/** An order that a page may show, and the token that opens it; undefined if links are not signed. */
 export type OpenedOrder = { readonly order: OrderRecord; readonly token: string | undefined };
 
 /**
- * Lets in whoever has the link to an order. If links are signed, the token opens it; one that is missing, forged, ended or
- * another order's looks as if there were no order.
+ * Admits anybody with the link to an order. If links are signed, the token opens it; with one that is missing, forged,
+ * expired or another order's, the answer is the same as for an order that does not exist.
  *
- * @returns the token that counts; undefined if links carry none
+ * @returns the token; undefined if links are not signed
  * @throws ApiError 2000 if the link does not open the order
  */
 export async function checkLink(
@@ -34,7 +34,7 @@ export async function checkLink(
 }
 
 /**
- * Reads the order of a page for whoever has its link.
+ * Reads the order of a page for anybody with its link.
  *
  * @throws ApiError 2000 if there is no such order, or the link does not open it
  */
@@ -56,22 +56,22 @@ async function orderOf(orderLinks: OrderLinks, token: string): Promise<string | 
 }
 
 /**
- * Keeps the token in the browser while the customer is at Stripe's page, whose way back does not carry it: what Stripe is
- * told of an order is kept in Temporal's history. Only pages below `/payment` see the cookie, and nothing is changed on
- * its word alone.
+ * Keeps the token in a cookie while the customer is at Stripe's page: the return address does not carry it, since what
+ * Stripe gets of an order is stored in Temporal's history. Only pages below `/payment` get the cookie, and it alone
+ * does not suffice to change anything.
  */
 export function keepToken(reply: FastifyReply, isSecure: boolean, { order: { orderId }, token }: OpenedOrder): void {
   if (token === undefined) return;
   setCookie(reply, cookieName(orderId), token, { path: '/payment', maxAgeSeconds: COOKIE_MAX_AGE_SECONDS, isSecure });
 }
 
-/** Lets go of the token of an order that no payment can come back to: a browser with many orders sends few of them. */
+/** Deletes the cookie of an order that no longer waits for a payment, so that a browser with many orders sends few. */
 export function forgetToken(reply: FastifyReply, isSecure: boolean, { order: { orderId }, token }: OpenedOrder): void {
   if (token === undefined) return;
   setCookie(reply, cookieName(orderId), '', { path: '/payment', maxAgeSeconds: 0, isSecure });
 }
 
-/** The token that the browser kept of an order. */
+/** Returns the order's token from the browser's cookie. */
 export function keptToken(request: FastifyRequest, orderId: string): string | undefined {
   return cookieOf(request, cookieName(orderId));
 }

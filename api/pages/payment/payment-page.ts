@@ -82,7 +82,7 @@ function renderTracking({ trackingNumber }: OrderRecord, { payment }: Texts): st
 }
 
 function renderPay({ paymentLink }: OrderRecord, { payment }: Texts, total: string): string {
-  // The link is Stripe's; that it is a web address is checked all the same, for it is where the customer is sent.
+  // The link comes from Stripe; that it is a web address is checked anyway, since the customer is sent there.
   if (paymentLink === null || !/^https?:/.test(paymentLink)) return '';
   return html`<p><a id="pay" class="button" href="${paymentLink}">${payment.pay(total)}</a></p>`;
 }

@@ -14,7 +14,7 @@ import { type Notice, notices } from './customer-words.ts';
 import { checkLink, forgetToken, keepToken, keptToken, openOrder, type PageQuery } from './page-access.ts';
 import { renderPaymentPage } from './payment-page.ts';
 
-/** Whatever is in the address of a page, a page comes back: none of it is refused here. */
+/** Never refuses an address: whatever it holds, the answer is a page. */
 const pageQuery = z.object({
   'customer-id': z.string().catch(''),
   'order-id': z.string().catch(''),
@@ -25,21 +25,21 @@ const pageQuery = z.object({
 const linkQuery = pageQuery.omit({ notice: true, lang: true });
 
 const htmlPage = { 'text/html': { schema: z.string() } };
-/** What goes wrong on a page is told on a page. */
+/** The errors of a page are pages too. */
 const errorPages = {
   404: { description: 'There is no such order.', content: htmlPage },
   429: { description: 'Too many requests; the header Retry-After says how long to wait.', content: htmlPage },
-  500: { description: 'A fault of ours.', content: htmlPage },
-  503: { description: 'Away for the moment.', content: htmlPage },
+  500: { description: 'An internal error.', content: htmlPage },
+  503: { description: 'Unavailable at the moment.', content: htmlPage },
 };
 /**
- * How long the webhook is waited for once a customer is back from Stripe: mostly it comes a moment later, and an order
- * that is paid by then need not be told, which spares its history seven events. Told, the order asks Stripe at once;
- * this is the only delay.
+ * How long to wait for the webhook once a customer is back from Stripe. It mostly arrives a moment later, and an order
+ * that is paid by then need not be notified, which saves seven events in its history. An order that is notified asks
+ * Stripe at once; this is the only delay.
  */
 const RETURN_DELAY_MS = 3_000;
 
-/** The pages that customers see. What goes wrong on them is told on a page too. */
+/** The pages that customers see. Their errors are pages too. */
 export function paymentPages(dependencies: Dependencies): FastifyPluginAsyncZod {
   const { publicUrl, orderWorkflow, findOrder, orderLinks, logger } = dependencies;
   const isSecure = publicUrl.startsWith('https:');
@@ -65,7 +65,7 @@ export function paymentPages(dependencies: Dependencies): FastifyPluginAsyncZod 
         querystring: pageQuery,
         response: {
           200: { description: 'The page.', content: htmlPage },
-          303: z.undefined().describe('To the same page with the token that the browser kept.'),
+          303: z.undefined().describe('To the same page, with the token from the browser’s cookie.'),
           ...errorPages,
         },
       },
@@ -92,13 +92,13 @@ export function paymentPages(dependencies: Dependencies): FastifyPluginAsyncZod 
     const returns = new Set<NodeJS.Timeout>();
     app.addHook('onClose', async () => returns.forEach(clearTimeout));
 
-    /** Best effort: an order that is never told asks Stripe itself when its payment window ends. */
+    /** Best effort: without it, the order asks Stripe itself when its payment window ends. */
     async function tellUnlessPaid(orderId: string): Promise<void> {
       try {
         const order = await findOrder(orderId);
         if (order?.status === 'WAITING_FOR_PAYMENT') await orderWorkflow.customerReturned(orderId);
       } catch (err) {
-        logger.warn({ err, orderId }, "The order was not told that its customer is back from Stripe's page");
+        logger.warn({ err, orderId }, "The order could not be notified that its customer is back from Stripe's page");
       }
     }
 
@@ -116,7 +116,7 @@ export function paymentPages(dependencies: Dependencies): FastifyPluginAsyncZod 
       schema: {
         operationId: 'returnFromPayment',
         summary: 'Where Stripe sends the customer after a payment',
-        description: 'Leads on to the payment page. Nothing is believed of the address: the order asks Stripe itself.',
+        description: 'Redirects to the payment page. The address proves nothing: the order asks Stripe itself.',
         tags: ['Pages'],
         ...security,
         querystring: linkQuery,
@@ -142,7 +142,7 @@ export function paymentPages(dependencies: Dependencies): FastifyPluginAsyncZod 
         querystring: linkQuery,
         response: {
           303: z.undefined().describe('Back to the payment page.'),
-          403: { description: 'Another site had the browser send the form.', content: htmlPage },
+          403: { description: 'Another site made the browser send the form.', content: htmlPage },
           413: { description: 'The form, which has no fields, is over 64 KB.', content: htmlPage },
           415: { description: 'The body is not a form.', content: htmlPage },
           ...errorPages,
@@ -155,7 +155,7 @@ export function paymentPages(dependencies: Dependencies): FastifyPluginAsyncZod 
         }
       },
       handler: async (request, reply) => {
-        // The cookie is not enough: it is sent along with what another page asks for.
+        // The cookie is not enough: browsers send it with other pages' requests too.
         const token = await checkLink(dependencies, request.query);
         const { 'customer-id': customerId, 'order-id': orderId } = request.query;
         const notice = await cancelForPage(dependencies, request, customerId, orderId);
@@ -183,7 +183,7 @@ async function cancelForPage(
   }
 }
 
-/** The token of the address, or else the one that the browser kept. */
+/** Adds the token from the cookie if the address has none. */
 function withKeptToken(request: FastifyRequest, query: PageQuery): PageQuery {
   return { ...query, token: query.token ?? keptToken(request, query['order-id']) };
 }
