@@ -50,7 +50,7 @@ export function patienceMs(paymentWindowMs: number): Readonly<Record<OpenStatus,
 }
 
 /** Whether its workflow completed without the row knowing: PostgreSQL was restored to an earlier time. */
-export function isBehind(workflow: string): boolean {
+function isBehind(workflow: string): boolean {
   return workflow === 'COMPLETED';
 }
 
@@ -68,7 +68,7 @@ export function describeLostOrder(
   if (isBehind(workflow)) {
     return {
       message: `Order ${orderId} is ${status}, but its workflow has ended: PostgreSQL was restored to a time before that`,
-      fix: '--repair leaves it alone, since its goods may have left: see docs/operations.md, "After a restore".',
+      fix: '`npm run cli -- doctor --repair` writes it again from what its workflow remembers; see docs/operations.md, "After a restore".',
     };
   }
   const fate = workflow === 'gone' ? 'Temporal has no workflow for it' : `its workflow is ${workflow}`;

@@ -31,6 +31,29 @@ export const RELEASE_UPDATE = 'release';
 /** The customer is back from Stripe. An update, since one that is refused leaves nothing in the history. */
 export const CUSTOMER_RETURNED_UPDATE = 'customerReturned';
 
+/** What a workflow has had written to our database; answered also after the workflow's end. */
+export const JOURNAL_QUERY = 'journal';
+/** The activities that write to our database. Doing one again with the same input is a no-op. */
+export const journaledActivities = [
+  'recordOrder',
+  'recordTimelineEntry',
+  'holdStock',
+  'giveBackStock',
+  'fulfillOrder',
+  'callOffFulfillment',
+] as const;
+export type JournaledActivity = (typeof journaledActivities)[number];
+/** One call that was done; its result is undefined if the activity returns nothing. */
+export type JournalEntry = {
+  readonly activity: JournaledActivity;
+  readonly input: unknown;
+  readonly result?: unknown;
+};
+
+export function isJournaled(activity: string): activity is JournaledActivity {
+  return (journaledActivities as readonly string[]).includes(activity);
+}
+
 /** Search attributes; `CustomerId` is the client's pseudonymous id, no personal data. */
 export const ORDER_STATUS_ATTRIBUTE = 'OrderStatus';
 export const CUSTOMER_ID_ATTRIBUTE = 'CustomerId';

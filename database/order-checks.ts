@@ -38,14 +38,14 @@ export async function listRefundsToFinish(database: Database): Promise<RefundToF
   return refundToFinish.array().parse(listed.rows);
 }
 
-/** Returns those of these ids that belong to an order. */
-export async function findExistingOrderIds(database: Database, orderIds: readonly string[]): Promise<Set<string>> {
-  const found = await database.query<{ order_id: string }>({
-    name: 'orders.existing',
-    text: 'SELECT order_id FROM orders WHERE order_id = ANY($1::text[])',
+/** Lists the orders that have these ids. */
+export async function listOrdersById(database: Database, orderIds: readonly string[]): Promise<ListedOrder[]> {
+  const listed = await database.query({
+    name: 'orders.list-by-id',
+    text: `SELECT ${LISTED_COLUMNS} FROM orders WHERE order_id = ANY($1::text[])`,
     values: [orderIds],
   });
-  return new Set(found.rows.map((row) => row.order_id));
+  return listedOrder.array().parse(listed.rows);
 }
 
 const heldStock = z.object({

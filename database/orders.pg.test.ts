@@ -172,8 +172,23 @@ describe('an entry of the timeline', () => {
     const { orderId } = await made();
     await appendTimelineEntry(database, waiting(orderId));
     await appendTimelineEntry(database, paid(orderId));
-    await appendTimelineEntry(database, waiting(orderId));
+    // A workflow that does it again only now comes from a backup.
+    await expect(appendTimelineEntry(database, waiting(orderId))).rejects.toThrow(
+      `Order ${orderId} is PAID, so payment.requested (PENDING to WAITING_FOR_PAYMENT) is not written`,
+    );
     expect(await findOrder(database, orderId)).toMatchObject({ status: 'PAID', seq: 3 });
+  });
+
+  test('that is done again finds the row where it left it, or refunded since', async () => {
+    const { orderId } = await made();
+    const finished = transition(orderId, 'order.finished', 'PAID', 'FINISHED');
+    for (const entry of [waiting(orderId), paid(orderId), finished]) {
+      await appendTimelineEntry(database, entry);
+      await appendTimelineEntry(database, entry);
+    }
+    await appendTimelineEntry(database, transition(orderId, 'order.refunded', 'FINISHED', 'REFUNDED'));
+    await appendTimelineEntry(database, finished);
+    expect(await findOrder(database, orderId)).toMatchObject({ status: 'REFUNDED', seq: 5 });
   });
 
   test('of two ends that come at once, one stands and the other is told so', async () => {

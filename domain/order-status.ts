@@ -74,6 +74,13 @@ export function canTransition(from: OrderStatus | undefined, to: OrderStatus): b
   return transitions.some((transition) => transition.from === from && transition.to === to);
 }
 
+/** Whether an order that is in one status can come into another one, at once or step by step. */
+export function leadsTo(from: OrderStatus, to: OrderStatus): boolean {
+  return transitions.some(
+    (transition) => transition.from === from && (transition.to === to || leadsTo(transition.to, to)),
+  );
+}
+
 /** Returns the timeline's event for the transition into a status. */
 export function transitionEvent(to: OrderStatus): TransitionEvent {
   const transition = transitions.find((candidate) => candidate.to === to);

@@ -26,12 +26,12 @@ test('docs/order-states.md has the states of the code', () => {
   expect(withOrderStates(document), 'run `npm run docs:order-states`').toBe(document);
 });
 
-test('docs/domain.md has the workflows, updates and signals of the code', () => {
+test('docs/domain.md has the workflows, updates, signals and queries of the code', () => {
   const kinds = Object.entries(messages).flatMap(([constant, name]) => {
     if (typeof name !== 'string' || constant.endsWith('_ATTRIBUTE') || constant.endsWith('_ID')) return [];
-    return [[name, /_(UPDATE|SIGNAL)$/.exec(constant)?.[1]?.toLowerCase() ?? 'workflow']];
+    return [[name, /_(UPDATE|SIGNAL|QUERY)$/.exec(constant)?.[1]?.toLowerCase() ?? 'workflow']];
   });
-  const table = matches(read('docs/domain.md'), /^(\| `\w+` \| (?:update|signal|workflow)).*$/gm).map((row) =>
+  const table = matches(read('docs/domain.md'), /^(\| `\w+` \| (?:update|signal|query|workflow)).*$/gm).map((row) =>
     row.replaceAll(/[|`]/g, '').trim().split(/\s+/),
   );
   // The first workflow is the one that the others are sent to.

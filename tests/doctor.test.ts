@@ -125,16 +125,6 @@ describe('the doctor', () => {
     );
   });
 
-  test('leaves an order alone whose row is older than its end, since its goods have left', async () => {
-    const { orderId } = await world.finishedOrder();
-    await world.database.query("UPDATE orders SET status = 'WAITING_FOR_PAYMENT' WHERE order_id = $1", [orderId]);
-    const older = [{ about: 'Orders', message: expect.stringContaining('restored'), orderIds: [orderId] }];
-    await world.until(async () => expect(await problems()).toMatchObject(older));
-    expect(await problems(context, true)).toMatchObject(older);
-    expect((await world.stripe.ledger(orderId)).refunds).toEqual([]);
-    await world.database.query("UPDATE orders SET status = 'FINISHED' WHERE order_id = $1", [orderId]);
-  });
-
   test('gives back stock that is held for what never was an order', async () => {
     const orderId = '0123456789abcdef01234567';
     await world.database.query(

@@ -29,7 +29,9 @@ const PREBUILT = join(PROJECT, 'workflow-bundle.cjs');
 const KEEP_MS = 24 * 3600 * 1000;
 
 /** Makes the workflow's own spans, and those of its calls, part of the order's trace. */
-const INTERCEPTORS = '@temporalio/interceptors-opentelemetry/lib/workflow-interceptors';
+const TRACING = '@temporalio/interceptors-opentelemetry/lib/workflow-interceptors';
+/** Answers what a workflow has had written, for the doctor after a restore. */
+const JOURNAL = join(PROJECT, 'workflows', 'shared', `journal${EXTENSION}`);
 
 /**
  * Returns the workflows as one file for Temporal's sandbox, for `workflowBundle` of `Worker.create`: the build's own
@@ -50,7 +52,7 @@ export async function writeWorkflowBundle(codePath: string, workflowsPath = WORK
   const { bundleWorkflowCode, DefaultLogger } = await import('@temporalio/worker');
   const { code } = await bundleWorkflowCode({
     workflowsPath,
-    workflowInterceptorModules: [createRequire(import.meta.url).resolve(INTERCEPTORS)],
+    workflowInterceptorModules: [createRequire(import.meta.url).resolve(TRACING), JOURNAL],
     logger: new DefaultLogger('WARN'),
   });
   // Renamed in one step, so that workers that start at the same time never read half a file.

@@ -14,35 +14,80 @@ import {
   taskQueues,
 } from '../../contracts/messages.ts';
 import { listOpenOrders, listStrayStock } from '../../database/order-checks.ts';
+import type { ListedOrder } from '../../database/order-pages.ts';
+import { findOrder } from '../../database/orders.ts';
 import { giveBackStock } from '../../database/stock.ts';
 import type { Context } from '../context.ts';
-import { isBehind } from '../../api/order-health.ts';
 import { orderPolicy } from '../../api/order-policy.ts';
 import { reasonOf } from '../errors.ts';
 import { describeWorkflow } from '../workflow-state.ts';
-import { findLostOrders, listRunning, type LostOrder } from './check-orders.ts';
+import { findLostOrders, findParted } from './check-orders.ts';
 import { finishRefunds } from './check-refunds.ts';
 import { isOld } from './check-stock.ts';
 import { type Finding, ok, problem, warning } from './finding.ts';
+import { forEachOrder, listLaterWorkflows, rewriteFromJournal } from './rewrite-rows.ts';
+import { surveyOrders } from './survey.ts';
 
 const ABOUT = 'Repair';
-/** How long to wait for one order; its workflow goes on after that. */
+/** How long to wait for the orders that are recovered; their workflows go on after that. */
 const WAIT_MS = 20_000;
 
-/** Recovers every order whose workflow is gone, and releases stock that is held for orders that never existed. */
+/**
+ * Brings PostgreSQL and Temporal together again: rows that a restored backup lacks are written from their workflows,
+ * workflows that a restored backup turned back are ended and their orders taken up from their rows, as every order is
+ * whose workflow is gone; stock is given back that is held for orders that never were.
+ */
 export async function repair(context: Context): Promise<Finding[]> {
   const client = await context.temporal();
-  const running = await listRunning(context, client);
-  const lost = await findLostOrders(context, await listOpenOrders(context.database), new Set(running.keys()));
-  const findings: Finding[] = [];
-  for (const order of lost.filter((candidate) => !isBehind(candidate.workflow))) {
-    findings.push(await recover(context, client, order));
-  }
-  findings.push(...(await finishRefunds(context)), ...(await releaseStrayStock(context)));
+  const findings = [
+    ...(await rewriteRows(context, client)),
+    ...(await takeUpOrders(context, client)),
+    ...(await finishRefunds(context)),
+    ...(await releaseStrayStock(context)),
+  ];
   return findings.length > 0 ? findings : [ok(ABOUT, 'there is nothing to repair')];
 }
 
-async function recover(context: Context, client: Client, order: LostOrder): Promise<Finding> {
+async function rewriteRows(context: Context, client: Client): Promise<Finding[]> {
+  const parted = await findParted(client, await surveyOrders(context, client));
+  const behind = parted.filter(({ standing }) => standing === 'rowBehind');
+  if (behind.length === 0) return [];
+  const before = new Map(behind.map(({ orderId, row }) => [orderId, row?.status ?? 'missing']));
+  const findings = await forEachOrder([...before.keys()], async (orderId) => {
+    await rewriteFromJournal(context, client, orderId);
+    const order = await findOrder(context.database, orderId);
+    return `The row of order ${orderId} was ${before.get(orderId)}, and is ${order?.status ?? 'still missing'} now`;
+  });
+  // What happened to orders after their end was lost with the rest.
+  const later = await listLaterWorkflows(context, client);
+  return [
+    ...findings,
+    ...(await forEachOrder(later, (id) => rewriteFromJournal(context, client, id).then(nothingToTell))),
+  ];
+}
+
+function nothingToTell(): undefined {
+  return undefined;
+}
+
+async function takeUpOrders(context: Context, client: Client): Promise<Finding[]> {
+  const survey = await surveyOrders(context, client);
+  const parted = await findParted(client, survey);
+  const stale = parted.flatMap(({ row, standing }) => (row && standing === 'workflowBehind' ? [row] : []));
+  for (const { orderId } of stale) {
+    const handle = client.workflow.getHandle(orderId);
+    await handle.terminate(
+      'Temporal was restored to before what the order has behind it: the doctor takes it up from its row',
+    );
+  }
+  const lost = await findLostOrders(context, await listOpenOrders(context.database), survey);
+  const orders = new Map([...stale, ...lost].map((order) => [order.orderId, order]));
+  // All are started before one is waited for: a worker that is away costs the wait once.
+  const deadline = Date.now() + WAIT_MS;
+  return Promise.all([...orders.values()].map((order) => recover(context, client, order, deadline)));
+}
+
+async function recover(context: Context, client: Client, order: ListedOrder, deadline: number): Promise<Finding> {
   const { orderId, customerId, status } = order;
   const { config } = context.settings;
   try {
@@ -62,7 +107,7 @@ async function recover(context: Context, client: Client, order: LostOrder): Prom
         staticSummary: `Order ${orderId}, recovered by the doctor`,
       },
     );
-    const result = await client.withDeadline(Date.now() + WAIT_MS, () => handle.result());
+    const result = await client.withDeadline(deadline, () => handle.result());
     return ok(ABOUT, `Order ${orderId} was ${status}, and is now ${result.status}`);
   } catch (error) {
     if (error instanceof WorkflowExecutionAlreadyStartedError) {

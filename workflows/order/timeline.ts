@@ -1,5 +1,12 @@
 import { defineSearchAttributeKey } from '@temporalio/common';
-import { isCancellation, log, setCurrentDetails, TemporalFailure, upsertSearchAttributes } from '@temporalio/workflow';
+import {
+  isCancellation,
+  log,
+  setCurrentDetails,
+  sleep,
+  TemporalFailure,
+  upsertSearchAttributes,
+} from '@temporalio/workflow';
 import type { OrderActivities, StoredOrder } from '../../activities/orders.ts';
 import { TIMELINE_CONFLICT } from '../../contracts/failures.ts';
 import {
@@ -12,9 +19,13 @@ import type { Note } from '../../domain/charge.ts';
 import { canTransition, type OrderStatus, transitionEvent } from '../../domain/order-status.ts';
 import type { Activities } from '../shared/activities.ts';
 import { failedWith } from '../shared/failed-with.ts';
+import { pauseAfter } from '../shared/refund.ts';
 import { alarm, reportEvent, reportFulfillmentTime, reportRefusal } from '../shared/report.ts';
 
 const orderStatusKey = defineSearchAttributeKey(ORDER_STATUS_ATTRIBUTE, 'KEYWORD');
+
+/** A person may need hours to notice, and the order should go on soon after the fix. */
+const LONGEST_CONFLICT_PAUSE_MS = 60_000;
 
 type NewOrder = Omit<Parameters<OrderActivities['recordOrder']>[0], 'orderId'>;
 
@@ -132,7 +143,6 @@ export class Timeline {
     } catch (error) {
       // A local activity's failure is not wrapped in an ActivityFailure: it is the failure itself, or a time-out.
       if (!(error instanceof TemporalFailure) || isCancellation(error)) throw error;
-      if (failedWith(error, TIMELINE_CONFLICT)) throw conflict(error);
       log.warn('The row could not be written within the workflow task; an activity keeps trying', {
         status: this.#status,
       });
@@ -140,19 +150,21 @@ export class Timeline {
     }
   }
 
+  /**
+   * A row that disagrees with this workflow is asked again, less and less often, and nothing is undone, since which of the
+   * two is right is not known here: a backup was restored, or somebody changed the row. `doctor --repair` brings them
+   * together.
+   */
   async #writeRemotely(write: Write): Promise<void> {
-    try {
-      await write(this.#activities.orders);
-    } catch (error) {
-      throw failedWith(error, TIMELINE_CONFLICT) ? conflict(error) : error;
+    for (let attempts = 1; ; attempts += 1) {
+      try {
+        await write(this.#activities.orders);
+        return;
+      } catch (error) {
+        if (!failedWith(error, TIMELINE_CONFLICT)) throw error;
+        log.warn('The row disagrees with this workflow; it is asked again', { status: this.#status, error });
+      }
+      await sleep(pauseAfter(attempts, LONGEST_CONFLICT_PAUSE_MS), { summary: 'Before the row is asked again' });
     }
   }
-}
-
-/**
- * The row disagrees with this workflow: a bug, or a change made by hand. It fails the workflow task until it is fixed.
- * Nothing is undone, since which of the two is right is not known here.
- */
-function conflict(cause: TemporalFailure): Error {
-  return new Error(cause.cause?.message ?? cause.message, { cause });
 }

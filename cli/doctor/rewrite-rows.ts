@@ -1,0 +1,145 @@
+import type { Client } from '@temporalio/client';
+import type { FulfillmentActivities } from '../../activities/fulfillment.ts';
+import type { OrderActivities } from '../../activities/orders.ts';
+import type { StockActivities } from '../../activities/stock.ts';
+import {
+  JOURNAL_QUERY,
+  type JournaledActivity,
+  type JournalEntry,
+  PAYMENT_AFTERCARE,
+  REFUND_ORDER,
+  taskQueues,
+} from '../../contracts/messages.ts';
+import type { Database } from '../../database/database.ts';
+import { appendTimelineEntry, findOrder, insertOrder } from '../../database/orders.ts';
+import { callOffShipment, insertShipment } from '../../database/shipments.ts';
+import { giveBackStock, holdStock, ReservationReleasedError } from '../../database/stock.ts';
+import type { Context } from '../context.ts';
+import { CliError, exitCodes, reasonOf } from '../errors.ts';
+import { type Finding, ok, problem } from './finding.ts';
+
+const ABOUT = 'Repair';
+/** A worker replays the history for the answer; one that is there needs a second at most. */
+const QUERY_TIMEOUT_MS = 15_000;
+
+type Activities = OrderActivities & StockActivities & FulfillmentActivities;
+type Redo = {
+  readonly [A in JournaledActivity]: (
+    input: Parameters<Activities[A]>[0],
+    result: Awaited<ReturnType<Activities[A]>>,
+  ) => Promise<unknown>;
+};
+
+/**
+ * Writes the rows of an order again from the journals of its workflows, after PostgreSQL was restored from a backup. What
+ * the rows have already stays as it is, so it is safe to do at any time.
+ *
+ * @param workflowId of the order, or of a workflow that looked after it later
+ * @returns how many steps there were to do again
+ * @throws CliError if no worker answers
+ */
+export async function rewriteFromJournal(context: Context, client: Client, workflowId: string): Promise<number> {
+  const journal = await readJournal(client, workflowId);
+  for (const entry of journal) await redo(context, entry);
+  return journal.length;
+}
+
+/** Returns what all runs of a workflow have had written, in order. @throws CliError if no worker answers */
+export async function readJournal(client: Client, workflowId: string): Promise<JournalEntry[]> {
+  const runs: { readonly runId: string; readonly startTime: Date }[] = [];
+  for await (const run of client.workflow.list({ query: `WorkflowId = '${workflowId}'` })) runs.push(run);
+  runs.sort((left, right) => left.startTime.getTime() - right.startTime.getTime());
+  const journal: JournalEntry[] = [];
+  for (const { runId } of runs) {
+    try {
+      journal.push(
+        ...(await client.withDeadline(Date.now() + QUERY_TIMEOUT_MS, () =>
+          client.workflow.getHandle(workflowId, runId).query<readonly JournalEntry[]>(JOURNAL_QUERY),
+        )),
+      );
+    } catch (error) {
+      const why = `Workflow ${workflowId} could not be asked what it has had written (${reasonOf(error)}).`;
+      throw new CliError(exitCodes.away, `${why} Start a worker on the queue orders`, { cause: error });
+    }
+  }
+  return journal;
+}
+
+async function redo({ database, settings }: Context, { activity, input, result }: JournalEntry): Promise<void> {
+  const hasBuiltInWarehouse = settings.config.fulfillment === undefined;
+  const redoing: Redo = {
+    recordOrder: (order) => insertOrder(database, order),
+    recordTimelineEntry: async (entry) => {
+      // The row may have gone further since; only what it lacks is written.
+      const order = await findOrder(database, entry.orderId);
+      if (order?.timeline.some(({ source }) => source === entry.source) === true) return;
+      await appendTimelineEntry(database, entry);
+    },
+    holdStock: async ({ orderId, runId, lines, customerId }, held) => {
+      // Without its limits: the order has been made.
+      if (held.held) await holdAgain(database, { orderId, runId, lines, ...(customerId && { customerId }) });
+    },
+    giveBackStock: (held) => giveBackStock(database, held),
+    fulfillOrder: async ({ orderId }, end) => {
+      if (hasBuiltInWarehouse && end.outcome === 'shipped') await insertShipment(database, orderId, end.trackingNumber);
+    },
+    callOffFulfillment: async ({ orderId }, end) => {
+      if (hasBuiltInWarehouse && end.outcome === 'calledOff') await callOffShipment(database, orderId);
+    },
+  };
+  await (redoing[activity] as (input: unknown, result: unknown) => Promise<unknown>)(input, result);
+}
+
+async function holdAgain(database: Database, wanted: Parameters<typeof holdStock>[1]): Promise<void> {
+  try {
+    const result = await holdStock(database, wanted);
+    if (result.held) return;
+    const { refusal } = result;
+    const items =
+      refusal.reason === 'outOfStock'
+        ? refusal.shortages.map(
+            ({ itemId, wanted: pieces, available }) => `${pieces} of ${itemId}, ${available} are there`,
+          )
+        : [refusal.reason];
+    throw new CliError(
+      exitCodes.refused,
+      `Order ${wanted.orderId} holds stock that the restored database does not have (${items.join('; ')}): book what has come in since the backup with \`stock add\``,
+    );
+  } catch (error) {
+    // The order had its stock and gave it back.
+    if (!(error instanceof ReservationReleasedError)) throw error;
+  }
+}
+
+/** Lists the workflows that look after orders that have ended: refunds, and the aftercare of payments. */
+export async function listLaterWorkflows(context: Context, client: Client): Promise<string[]> {
+  const { orders } = taskQueues(context.settings.config.temporal.taskQueuePrefix);
+  const query = `TaskQueue = '${orders}' AND WorkflowType IN ('${REFUND_ORDER}', '${PAYMENT_AFTERCARE}')`;
+  const found: { readonly workflowId: string; readonly startTime: Date }[] = [];
+  for await (const workflow of client.workflow.list({ query })) found.push(workflow);
+  found.sort((left, right) => left.startTime.getTime() - right.startTime.getTime());
+  return [...new Set(found.map(({ workflowId }) => workflowId))];
+}
+
+/** Does something for many, some at once, and tells of each; a person's problem with one keeps nobody from the others. */
+export async function forEachOrder(
+  orderIds: readonly string[],
+  act: (orderId: string) => Promise<string | undefined>,
+): Promise<Finding[]> {
+  const AT_ONCE = 8;
+  const findings: Finding[] = [];
+  const waiting = orderIds.values();
+  const next = async (): Promise<void> => {
+    for (const orderId of waiting) {
+      try {
+        const done = await act(orderId);
+        if (done !== undefined) findings.push(ok(ABOUT, done));
+      } catch (error) {
+        const fix = 'Do what it says, or see docs/operations.md, "After a restore"; then repair again.';
+        findings.push(problem(ABOUT, `Order ${orderId} could not be repaired: ${reasonOf(error)}`, fix, [orderId]));
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, next));
+  return findings;
+}
