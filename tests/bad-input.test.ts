@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { Stripe } from 'stripe';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { OrderRecord } from '../database/orders.ts';
-import type { Answer, Envelope } from './support/shop-client.ts';
+import type { Answer, Envelope } from '../dev/invariants/shop-client.ts';
 import { newCustomer, ONE_PENCIL, PENCIL, startWorld, type World } from './support/world.ts';
 
 const CUSTOMER = 'customer-1';

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { orderIdOfKey, requestHash } from '../api/order-id.ts';
 import { ORDER_LIFECYCLE, type OrderLifecycleInput } from '../contracts/messages.ts';
-import type { Items } from './support/shop-client.ts';
+import type { Items } from '../dev/invariants/shop-client.ts';
 import { orderPolicy } from '../api/order-policy.ts';
 import { BOOK, newCustomer, ONE_PENCIL, PENCIL, startWorld, type World } from './support/world.ts';
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { OrderRecord } from '../database/orders.ts';
-import { findViolations } from './support/invariants.ts';
+import { findViolations } from '../dev/invariants/find-violations.ts';
 import { PENCIL, startWorld, type World } from './support/world.ts';
 
 /** What the checker must notice: each is done to a finished order, looked at, and undone. */

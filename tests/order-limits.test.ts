@@ -3,7 +3,7 @@ import { createOrdersApi } from '../api/orders-api.ts';
 import { createDatabase, type Database } from '../database/database.ts';
 import { freePort } from '../platform/free-port.ts';
 import { createLogger } from '../platform/logger.ts';
-import { type Answer, type Created, ShopClient } from './support/shop-client.ts';
+import { type Answer, type Created, ShopClient } from '../dev/invariants/shop-client.ts';
 import { newCustomer, ONE_PENCIL, PENCIL, startWorld, type World } from './support/world.ts';
 
 /* The limits of unpaid orders hold across all processes of the orders API. */

@@ -5,7 +5,7 @@ import type { OrderRecord } from '../database/orders.ts';
 import { unreachable } from '../domain/must.ts';
 import { isTerminal } from '../domain/order-status.ts';
 import { type WorkerKind, workerKinds } from '../workers/worker.ts';
-import { findViolations } from './support/invariants.ts';
+import { findViolations } from '../dev/invariants/find-violations.ts';
 import { rounds, seed } from './support/soak.ts';
 import { startWorld, type World } from './support/world.ts';
 

@@ -3,7 +3,7 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { freePort } from '../platform/free-port.ts';
 import { launchBrowser, viewports } from './support/browser.ts';
-import type { Created } from './support/shop-client.ts';
+import type { Created } from '../dev/invariants/shop-client.ts';
 import { newCustomer, ONE_PENCIL, startWorld, type World } from './support/world.ts';
 
 const SECRET = 'shared-secret-of-32-characters-or-more';

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { orderIdOfKey } from '../api/order-id.ts';
 import { AUDIENCE, type IdentityProvider, ISSUER, openIdentityProvider } from '../api/testing/identity-provider.ts';
 import type { OrderRecord } from '../database/orders.ts';
-import type { Created, Envelope } from './support/shop-client.ts';
+import type { Created, Envelope } from '../dev/invariants/shop-client.ts';
 import { newCustomer, ONE_PENCIL, startWorld, type World } from './support/world.ts';
 
 /* Customers and operators with tokens of an identity provider, and customers with the link to their order. */

@@ -2,8 +2,8 @@ import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { createDatabase } from '../database/database.ts';
 import { createSandboxAdmin, type SandboxAdmin } from '../dev/stripe-sandbox/admin-client.ts';
-import { findViolations } from './support/invariants.ts';
-import { ShopClient } from './support/shop-client.ts';
+import { findViolations } from '../dev/invariants/find-violations.ts';
+import { ShopClient } from '../dev/invariants/shop-client.ts';
 import { prepareStack, type StartedStack } from './support/started-stack.ts';
 import { newCustomer, ONE_PENCIL } from './support/world.ts';
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { OrderRecord } from '../database/orders.ts';
 import type { Fault } from '../dev/stripe-sandbox/faults.ts';
-import type { Items } from './support/shop-client.ts';
+import type { Items } from '../dev/invariants/shop-client.ts';
 import { startWorld, type World } from './support/world.ts';
 
 const CREATE = { method: 'POST', path: '/v1/checkout/sessions' } as const;

@@ -20,10 +20,10 @@ import { createTestDatabase } from '../../dev/stack/test-database.ts';
 import { createSandboxAdmin, type SandboxAdmin } from '../../dev/stripe-sandbox/admin-client.ts';
 import { createStripeSandbox } from '../../dev/stripe-sandbox/sandbox.ts';
 import { createFulfillmentService, createWorker, type WorkerKind, workerKinds } from '../../workers/worker.ts';
-import { eventViolations } from './event-feed.ts';
-import { findViolations } from './invariants.ts';
-import { findHistoryViolations } from './replay.ts';
-import { type Items, ShopClient } from './shop-client.ts';
+import { eventViolations } from '../../dev/invariants/event-feed.ts';
+import { findViolations } from '../../dev/invariants/find-violations.ts';
+import { findHistoryViolations } from '../../dev/invariants/replay.ts';
+import { type Items, ShopClient } from '../../dev/invariants/shop-client.ts';
 
 export const PENCIL = 'prod_SNjRcpjxpiazxk';
 export const BOOK = 'prod_SNjQpQjNC8QuaD';

@@ -6,8 +6,8 @@ import {
 } from '@temporalio/client';
 import type { Queryable } from '../../database/database.ts';
 import { canTransition, isTerminal, type OrderStatus, transitionEvent } from '../../domain/order-status.ts';
-import type { Ledger } from '../../dev/stripe-sandbox/ledger.ts';
-import type { WireEvent } from '../../dev/stripe-sandbox/store.ts';
+import type { Ledger } from '../stripe-sandbox/ledger.ts';
+import type { WireEvent } from '../stripe-sandbox/store.ts';
 
 /** A create as the client saw it answered. */
 export type AnsweredCreate = {

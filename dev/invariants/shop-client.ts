@@ -1,5 +1,5 @@
 import type { OrderRecord } from '../../database/orders.ts';
-import type { AnsweredCreate } from './invariants.ts';
+import type { AnsweredCreate } from './find-violations.ts';
 
 export type Envelope<Data = Record<string, unknown>> = {
   readonly data: Data;

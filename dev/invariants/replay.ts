@@ -2,7 +2,7 @@ import type { Client } from '@temporalio/client';
 import { Worker, type WorkerOptions } from '@temporalio/worker';
 import type { Queryable } from '../../database/database.ts';
 import { ORDER_STATUS_ATTRIBUTE } from '../../contracts/messages.ts';
-import { historyViolations, refusedViolations } from './invariants.ts';
+import { historyViolations, refusedViolations } from './find-violations.ts';
 
 type Histories = {
   readonly client: Client;
