@@ -64,7 +64,7 @@ describe('an error of an activity', () => {
     ],
     ['a timeline that says otherwise', new TimelineConflictError('no'), `${TIMELINE_CONFLICT}, final`],
     ['a hold after the give-back', new ReservationReleasedError('no'), `${RESERVATION_RELEASED}, final`],
-    ['a database that is away', new Error('connect ECONNREFUSED'), 'tried again as it is'],
+    ['a database that is down', new Error('connect ECONNREFUSED'), 'tried again as it is'],
   ])('%s', (_what, error, expected) => {
     expect(outcome(toActivityFailure(error))).toBe(expected);
   });

@@ -143,7 +143,7 @@ const WAYS: Readonly<Record<string, (right: Request) => Way>> = {
   }),
   'another site sends it': ({ headers }) => ({ headers: { ...headers, 'sec-fetch-site': 'cross-site' } }),
   'it comes too often': () => ({ app: 'hasty' }),
-  'PostgreSQL and Temporal are away': () => ({ app: 'away' }),
+  'PostgreSQL and Temporal are down': () => ({ app: 'away' }),
   'something is broken': () => ({ app: 'broken' }),
 };
 

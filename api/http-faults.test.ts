@@ -89,7 +89,7 @@ describe('zero bytes are no body', () => {
     expect(cancelled).toEqual([orderId]);
   });
 
-  test.each(types)('where a body is needed, said to be %s', async (type) => {
+  test.each(types)('if a body is needed, said to be %s', async (type) => {
     const { api } = await startApi();
     const response = await api.inject({ method: 'POST', url: CREATE, headers: { 'content-type': type }, payload: '' });
     expect(response.statusCode).toBe(400);

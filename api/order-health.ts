@@ -24,7 +24,7 @@ export type WorkflowState =
   | { readonly found: false }
   | { readonly found: 'unknown'; readonly problem: string };
 
-/** Returns the state of the workflow with this id. It throws if Temporal is away. */
+/** Returns the state of the workflow with this id. It throws if Temporal is down. */
 export async function readWorkflowState(client: Client, workflowId: string): Promise<WorkflowState> {
   try {
     const { status, raw } = await client.workflow.getHandle(workflowId).describe();

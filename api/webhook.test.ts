@@ -206,7 +206,7 @@ describe('whose order an event is', () => {
   });
 
   test.each([
-    ['is away', stripeError(500, 'api_error'), 'unavailable'],
+    ['is down', stripeError(500, 'api_error'), 'unavailable'],
     ['limits us', stripeError(429, 'rate_limit_error'), 'unavailable'],
     ['refuses our key', stripeError(401, 'authentication_error'), 'STRIPE_KEY'],
     ['lets a restricted key read no payments', stripeError(403, 'permission_error'), 'restricted key'],
@@ -278,7 +278,7 @@ describe('events in another API version', () => {
     expect(delivered).toEqual([]);
   });
 
-  test('come again if Stripe is away', async () => {
+  test('come again if Stripe is down', async () => {
     const { send } = await startWebhook({ atStripe: { cs_test_1: stripeError(500, 'api_error') } });
     expect((await send({ ...PAID, ...OLD })).status).toBe(503);
   });
@@ -321,7 +321,7 @@ describe('an event of ours in a shape that is not known', () => {
   });
 });
 
-test('answers 503 if Temporal or PostgreSQL is away, so that Stripe sends it again', async () => {
+test('answers 503 if Temporal or PostgreSQL is down, so that Stripe sends it again', async () => {
   const away = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
   const { send } = await startWebhook({ deliver: () => Promise.reject(away) });
   expect((await send(PAID)).status).toBe(503);

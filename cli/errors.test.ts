@@ -28,7 +28,7 @@ describe('an error of what API and commands share', () => {
   test.each([
     ['an unknown order', noSuchOrder(orderId, 'operator'), exitCodes.notFound, `There is no order ${orderId}.`],
     ['a refusal', new ApiError('notReleasable', 'It is CANCELLED'), exitCodes.refused, 'It is CANCELLED'],
-    ['a part that is away', new ApiError('unavailable', 'Try again soon'), exitCodes.away, 'Try again soon'],
+    ['a part that is down', new ApiError('unavailable', 'Try again soon'), exitCodes.away, 'Try again soon'],
   ])('has an exit code for %s', (_name, error, exitCode, message) => {
     expect(toCliError(error)).toMatchObject({ exitCode, message });
   });

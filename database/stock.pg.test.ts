@@ -67,7 +67,7 @@ describe('holding stock', () => {
     expect(await availableOf(PENCIL)).toBe(before - 3);
   });
 
-  test('takes nothing where one line is short, and says what is there', async () => {
+  test('takes nothing if one line is short, and says what is there', async () => {
     const [pencils, books] = [await availableOf(PENCIL), await availableOf(BOOK)];
     const order = newOrder([
       { itemId: PENCIL, quantity: 1 },

@@ -108,7 +108,7 @@ export type StripeConfig = {
  * Reads the settings once, at the start of a process.
  *
  * @param source the environment; empty values count as not set, as they do in compose files
- * @throws ConfigError naming each variable that is wrong and its mend
+ * @throws ConfigError naming each variable that is wrong and the fix
  */
 export function loadConfig(source: Readonly<Record<string, string | undefined>> = process.env): Config {
   const { env, isGiven } = parseEnvironment(source);
@@ -116,10 +116,10 @@ export function loadConfig(source: Readonly<Record<string, string | undefined>> 
 }
 
 /**
- * The settings as they stand in the environment, and which of them are given there.
+ * Returns the settings as they are in the environment, and which of them are given there.
  *
  * @param source the environment; empty values count as not set, as they do in compose files
- * @throws ConfigError naming each variable that is wrong and its mend
+ * @throws ConfigError naming each variable that is wrong and the fix
  */
 export function parseEnvironment(source: Readonly<Record<string, string | undefined>>): {
   env: Environment;
@@ -177,7 +177,9 @@ function stripeConfig(env: Environment, sandboxNamed: boolean): StripeConfig {
   };
 }
 
-/** Temporal's own settings, read by Temporal's own library, so that they mean here what they mean to its command line. */
+/**
+ * Temporal's own settings, read by Temporal's own library, so that they mean here what they mean to its command line.
+ */
 function temporalConfig(source: Readonly<Record<string, string | undefined>>): ClientConnectConfig {
   const variables = Object.fromEntries(
     Object.entries(source).flatMap(([name, value]) => (value === undefined || value === '' ? [] : [[name, value]])),

@@ -32,25 +32,25 @@ export const environmentSchema = z.object({
   LOG_LEVEL: z
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
     .default('info')
-    .describe('The least important log line that is still written.'),
+    .describe('The lowest level of log lines that are written.'),
 
   DATABASE_URL: z
     .url({ protocol: /^postgres(ql)?$/ })
     .default('postgres://orders:orders@127.0.0.1:5432/orders')
-    .describe('PostgreSQL. `npm start` brings its own where this is not set.'),
+    .describe('PostgreSQL. `npm start` brings its own if this is not set.'),
   DATABASE_POOL_SIZE: z.coerce
     .number()
     .int()
     .min(1)
     .max(200)
     .default(10)
-    .describe('Connections that one process opens at most.'),
+    .describe('The most connections that one process opens.'),
 
   TEMPORAL_ADDRESS: z
     .string()
     .regex(/^[^\s:/]+:\d+$/, 'must be host:port')
     .default('127.0.0.1:7233')
-    .describe('Temporal, as host:port. `npm start` brings its own where this is not set.'),
+    .describe('Temporal, as host:port. `npm start` brings its own if this is not set.'),
   TEMPORAL_NAMESPACE: z.string().min(1).default('default').describe("Temporal's namespace."),
   TEMPORAL_API_KEY: z.string().min(1).optional().describe('An API key of Temporal Cloud; it switches TLS on.'),
   TEMPORAL_TLS: flag
@@ -65,13 +65,13 @@ export const environmentSchema = z.object({
     .string()
     .min(1)
     .optional()
-    .describe("Temporal's configuration file. It is read only where this or `TEMPORAL_PROFILE` is set."),
+    .describe("Temporal's configuration file. It is read only if this or `TEMPORAL_PROFILE` is set."),
   TASK_QUEUE_PREFIX: z
     .string()
     .max(64)
     .regex(/^[A-Za-z0-9-]*$/, 'must be letters, digits and dashes')
     .default('')
-    .describe('Put before the names of all task queues, so that several installations share a namespace.'),
+    .describe('A prefix for the names of all task queues, so that several installations can share a namespace.'),
 
   STRIPE_KEY: z
     .string()
@@ -91,7 +91,7 @@ export const environmentSchema = z.object({
     .describe('`true` allows a live key. Without it a live key is refused, so that nobody moves money by mistake.'),
   STRIPE_SANDBOX_URL: httpUrl
     .default('http://127.0.0.1:8302')
-    .describe('Where the Stripe sandbox is. In production the sandbox is used only where this is set.'),
+    .describe('The address of the Stripe sandbox. In production the sandbox is used only if this is set.'),
 
   SHOP_PAGE: flag
     .optional()
@@ -100,7 +100,7 @@ export const environmentSchema = z.object({
     ),
   PUBLIC_URL: httpUrl
     .default('http://127.0.0.1:8101')
-    .describe('Where customers reach the orders API and its pages; redirects and links begin with it.'),
+    .describe('The public address of the orders API and its pages; redirects and links begin with it.'),
   HOST: z
     .string()
     .min(1)
@@ -119,23 +119,25 @@ export const environmentSchema = z.object({
     .int()
     .min(1)
     .default(12_000)
-    .describe('The same for the webhook receiver; Stripe delivers again what was answered 429.'),
+    .describe('The same for the webhook receiver; Stripe sends an event again that was answered 429.'),
   TRUSTED_PROXIES: z
     .string()
     .regex(/^[\da-fA-F.:/]+(,[\da-fA-F.:/]+)*$/, 'must be addresses or networks with commas between')
     .optional()
     .describe(
-      'Addresses or networks (`10.0.0.0/8`) of proxies before the API, with commas between: their `X-Forwarded-For` is believed.',
+      'Addresses or networks (`10.0.0.0/8`) of proxies in front of the API, with commas between: their `X-Forwarded-For` is trusted.',
     ),
   STRIPE_SANDBOX_PORT: port.default(8302).describe('Port of the Stripe sandbox.'),
   STRIPE_SANDBOX_STATE_FILE: z
     .string()
     .min(1)
     .optional()
-    .describe('Where the sandbox keeps its state. Without it the state is in memory and ends with the process.'),
+    .describe(
+      'The file in which the sandbox keeps its state. Without it the state is in memory and ends with the process.',
+    ),
   STRIPE_SANDBOX_WEBHOOK_URL: httpUrl
     .default('http://127.0.0.1:8301/webhook')
-    .describe('Where the sandbox sends its events.'),
+    .describe('The address that the sandbox sends its events to.'),
   OPERATIONS_HOST: z
     .string()
     .min(1)
@@ -167,7 +169,7 @@ export const environmentSchema = z.object({
     .min(1)
     .max(600)
     .default(10)
-    .describe('How long requests and activities under way may take to end when a process is stopped, in seconds.'),
+    .describe('How long running requests and activities may take to finish when a process is stopped, in seconds.'),
 
   FULFILLMENT_URL: httpUrl
     .optional()
@@ -186,7 +188,7 @@ export const environmentSchema = z.object({
     .max(3600)
     .default(300)
     .describe(
-      'A fulfillment service that is away is asked every few seconds for this long, and then each time that so long has passed.',
+      'How long a fulfillment service that is down is tried every few seconds; after that it is tried once in each such period. In seconds.',
     ),
   HOLD_SHIPMENT_FOR: z
     .string()
@@ -196,7 +198,7 @@ export const environmentSchema = z.object({
     )
     .default('disputed,in_review,fraud_warning')
     .describe(
-      "What holds a paid order's shipment back until the doubt is over or an operator releases the order: `disputed` (the customer's bank wants the money back), `in_review` (Stripe asks for a manual review), `fraud_warning` (the card's bank suspects fraud), `part_refunded` (some of the money went back at Stripe); with commas between. `nothing` ships all the same. Each is an alarm and a note on the timeline in any case.",
+      "Which doubts hold a paid order's shipment until they are settled or an operator releases the order: `disputed` (the customer's bank wants the money back), `in_review` (Stripe asks for a manual review), `fraud_warning` (the card's bank suspects fraud), `part_refunded` (some of the money went back at Stripe); with commas between. `nothing` holds no shipment. Each is an alarm and a note on the timeline in any case.",
     ),
   STRIPE_RETRY_MAX_SECONDS: z.coerce
     .number()
@@ -204,7 +206,7 @@ export const environmentSchema = z.object({
     .max(MAX_STRIPE_RETRY_SECONDS)
     .default(6 * 3600)
     .describe(
-      'The longest pause between two questions to Stripe about a refund that it refuses or a payment that is in doubt, in seconds; fractions are allowed. Pauses begin short and grow to this.',
+      'The longest pause before Stripe is asked again about a refund that it refuses or a payment that is in doubt, in seconds; fractions are allowed. Pauses start short and grow to this.',
     ),
   OPERATOR_TOKEN: z
     .string()
@@ -242,7 +244,7 @@ export const environmentSchema = z.object({
     )
     .optional()
     .describe(
-      'Signatures that tokens may have, with commas between. Without it: `RS256,PS256,ES256,EdDSA` with `AUTH_JWKS_URL`, `HS256` with `AUTH_SHARED_SECRET`.',
+      'The signature algorithms that tokens may have, with commas between. Without it: `RS256,PS256,ES256,EdDSA` with `AUTH_JWKS_URL`, `HS256` with `AUTH_SHARED_SECRET`.',
     ),
   AUTH_CUSTOMER_CLAIM: z
     .string()
@@ -283,12 +285,14 @@ export const environmentSchema = z.object({
     .regex(new RegExp(`^${secretText}$`), 'must have 32 characters or more, without spaces and commas')
     .optional()
     .describe(
-      'Keys the ids of orders that are made with an `Idempotency-Key`, so that nobody can work them out from the key, and the hashes of client addresses; 32 characters or more. Set it before the first order and keep it: another secret makes another order of a key that comes again.',
+      'Keys the ids of orders that are made with an `Idempotency-Key`, so that nobody can work them out from the key, and the hashes of client addresses; 32 characters or more. Set it before the first order and keep it: with another secret, a repeated key creates another order.',
     ),
 
   CUSTOMER_MAX_UNPAID_ORDERS: count
     .optional()
-    .describe('How many orders of one customer may be unpaid at once; one more is answered 429 with errorCode 2003.'),
+    .describe(
+      'How many orders of one customer may be unpaid at once; the next one is answered 429 with errorCode 2003.',
+    ),
   CUSTOMER_MAX_UNPAID_PIECES: count
     .optional()
     .describe("How many pieces one customer's unpaid orders may hold of the stock, all items together."),

@@ -9,7 +9,7 @@ type LoggerConfig = { readonly production: boolean; readonly logLevel: string };
 
 const REDACTED = '[redacted]';
 
-/** Fields that are never written, wherever a log object holds them at its top or one level down. */
+/** Fields that are never written, at the top of a log object or one level down. */
 const SECRET_FIELDS = [
   'authorization',
   'cookie',
@@ -30,7 +30,9 @@ const SECRET_PATHS = [
   '*.headers["stripe-signature"]',
 ];
 
-/** What a secret looks like inside a text: Stripe keys, webhook secrets, bearer tokens, JWTs, passwords in addresses. */
+/**
+ * What a secret looks like inside a text: Stripe keys, webhook secrets, bearer tokens, JWTs, passwords in addresses.
+ */
 const SECRET_TEXT =
   /\beyJ[\w-]{10,}\.[\w-]*\.[\w-]*|\b(?:(?:sk|rk)_(?:test|live)|whsec)_\w+|\bBearer [\w.~+/=-]+|(?<=:\/\/[^\s:/@"]+:)[^\s@"]+(?=@)/g;
 
@@ -48,11 +50,11 @@ const ERROR_FIELDS = [
 ] as const;
 
 /**
- * Makes the logger of a process: one JSON line an event, or lines for people where the output is a terminal and this is
+ * Makes the logger of a process: one JSON line an event, or lines for people if the output is a terminal and this is
  * not production. Each line that is written under a trace carries its `traceId`; secrets are taken out.
  *
- * @param service what the process is, for example `orders-api`; stands in each line
- * @param destination where the lines go instead of the standard output
+ * @param service the process's name, for example `orders-api`; part of each line
+ * @param destination where to write the lines instead of the standard output
  */
 export function createLogger(config: LoggerConfig, service: string, destination?: DestinationStream): Logger {
   const options: LoggerOptions = {
@@ -85,7 +87,7 @@ function activeTrace(): { traceId?: string } {
   return context !== undefined && isSpanContextValid(context) ? { traceId: context.traceId } : {};
 }
 
-/** What is written of an error: its kind, message, stack and causes, and no request, row or card that it drags along. */
+/** Reduces an error to its kind, message, stack and causes, without the request, row or card that it may carry. */
 function serializeError(error: unknown): unknown {
   if (!(error instanceof Error)) {
     return error;

@@ -61,9 +61,9 @@ export function createMetrics() {
     },
 
     /**
-     * A number that is only asked for when somebody looks: a gauge that `read` fills at each scrape.
+     * A gauge that `read` computes at each scrape.
      *
-     * @param read gives a value for each set of labels; while it fails, the gauge is not there
+     * @param read returns a value for each set of labels; while it fails, the gauge is missing
      */
     watch<Label extends string>(
       name: string,
@@ -103,9 +103,9 @@ export function addRequestMetrics(app: FastifyInstance, metrics: Metrics): void 
 }
 
 /**
- * What `/metrics` answers: ours, and those of Temporal's SDK where the process has workers.
+ * What `/metrics` answers: ours, and those of Temporal's SDK if the process has workers.
  *
- * @param more gives more metrics in Prometheus' text form; while it fails, ours are shown alone
+ * @param more returns further metrics in Prometheus' text format; while it fails, ours are shown alone
  */
 export function metricsPage(metrics: Metrics, more?: () => Promise<string>) {
   return {

@@ -5,7 +5,10 @@ import { type Logger, withoutSecrets } from './logger.ts';
 /** A check that takes longer has failed: whoever asks for readiness has a time limit of its own. */
 const CHECK_TIMEOUT_MS = 3000;
 
-/** What a process needs to do its work, by name: each resolves where it is there, and rejects with the reason where not. */
+/**
+ * What a process needs to do its work, by name: each check resolves if it is available, and rejects with the reason if
+ * not.
+ */
 export type ReadinessChecks = Readonly<Record<string, () => Promise<unknown>>>;
 
 /** A port can't be listened on. The message names the setting that changes it. */
@@ -14,14 +17,14 @@ export class ListenError extends Error {
 }
 
 export type OperationsServer = {
-  /** Where it listens, with the real port where 0 was asked for. */
+  /** The address that it listens on, with the actual port if 0 was requested. */
   readonly url: string;
   close(): Promise<void>;
 };
 
 /**
  * Health checks and metrics of a process, on a port of their own that stays off the public network: `/healthz`,
- * `/readyz`, and `/metrics` where there are metrics.
+ * `/readyz`, and `/metrics` if there are metrics.
  *
  * @throws ListenError if the port can't be listened on
  */
@@ -54,9 +57,10 @@ export async function startOperationsServer(options: {
 }
 
 /**
- * Adds `/healthz` (the process answers) and `/readyz` (200 where every check passes, else 503 with those that do not).
+ * Adds `/healthz` (the process answers) and `/readyz` (200 if every check passes, else 503 with those that do not).
  *
- * @param options.reasons whether the reason of a failed check is shown, which names hosts and ports: not on a public port
+ * @param options.reasons whether the reason of a failed check is shown, which names hosts and ports: not on a public
+ *   port
  */
 export function addHealthRoutes(
   app: FastifyInstance,
@@ -93,7 +97,7 @@ async function problemOf(check: () => Promise<unknown>): Promise<string | undefi
   }
 }
 
-/** Node gives a refused connection as an AggregateError without a message. */
+/** Node reports a refused connection as an AggregateError without a message. */
 function messageOf(error: unknown): string {
   const first: unknown = error instanceof AggregateError ? error.errors[0] : error;
   return first instanceof Error ? first.message : String(first);

@@ -8,7 +8,7 @@ import { SearchAttributeError } from './search-attributes.ts';
 import { startTelemetry, type Telemetry } from './telemetry.ts';
 import { checkTemporal, type ConnectOptions, type TemporalConnection, TemporalRefusedError } from './temporal.ts';
 
-/** Somebody has to fix these by hand: one clear line is worth more than a stack trace. */
+/** Errors that a person has to fix: one clear line helps more than a stack trace. */
 const EXPECTED_ERRORS = [ConfigError, TemporalRefusedError, SearchAttributeError, ListenError];
 
 type Parts = {
@@ -36,13 +36,13 @@ type Prepared<C extends Connection> = {
 };
 
 type ProcessSpec<C extends Connection> = {
-  /** What logs and traces call the process. */
+  /** The process's name in logs and traces. */
   readonly name: string;
-  /** Where health checks and metrics listen unless a setting says otherwise. */
+  /** The port of health checks and metrics unless a setting says otherwise. */
   readonly operationsPort: number;
   /** How much longer than SHUTDOWN_GRACE_SECONDS the end may take, if the work applies the grace itself. */
   readonly extraGraceMs?: number;
-  /** Comes before telemetry. Returns further metrics for `/metrics`, in Prometheus' text form. */
+  /** Comes before telemetry. Returns further metrics for `/metrics`, in Prometheus' text format. */
   readonly installRuntime?: (logger: Logger) => Promise<{ metrics(): Promise<string> }>;
   readonly prepare: (parts: Parts) => Prepared<C>;
   readonly connect: (config: Config, options: ConnectOptions) => Promise<C>;
@@ -52,7 +52,7 @@ type ProcessSpec<C extends Connection> = {
  * Brings a process of the product up, and down again on SIGTERM, SIGINT or an error that nobody caught. Health checks
  * answer before Temporal does: a process that waits for Temporal is alive, and not ready.
  *
- * The exit code is 0 after an end that was asked for, and 1 after an error.
+ * The exit code is 0 after a requested stop, and 1 after an error.
  */
 export async function runProcess<C extends Connection>(spec: ProcessSpec<C>): Promise<void> {
   try {
@@ -115,7 +115,7 @@ async function workUntilStopped<C extends Connection>(
     if (!stopping.aborted) throw error;
   } finally {
     for (const close of closers.toReversed()) {
-      // One that fails keeps neither the others open nor the error that ended the process from being told.
+      // A failure here must not keep the others open, nor hide the error that ended the process.
       await close().catch((err: unknown) => logger.warn({ err }, `${spec.name} could not close everything`));
     }
   }

@@ -6,16 +6,16 @@ const KEYWORD = 2;
 
 const NAMES = [ORDER_STATUS_ATTRIBUTE, CUSTOMER_ID_ATTRIBUTE];
 
-/** A search attribute is missing or has another type. The message has the command that mends it. */
+/** A search attribute is missing or has another type. The message has the command that fixes it. */
 export class SearchAttributeError extends Error {
   override readonly name = 'SearchAttributeError';
 }
 
 /**
- * Sees to it that the namespace has the search attributes `OrderStatus` and `CustomerId`, without which no order could
- * be started: registers those that are missing where that is allowed.
+ * Makes sure that the namespace has the search attributes `OrderStatus` and `CustomerId`, without which no order could
+ * be started: registers missing ones if that is allowed.
  *
- * @throws SearchAttributeError where they are missing and can't be registered, as in Temporal Cloud, or have another type
+ * @throws SearchAttributeError if they are missing and can't be registered, as in Temporal Cloud, or have another type
  */
 export async function ensureSearchAttributes(connection: TemporalConnection, namespace: string): Promise<void> {
   const missing = await missingSearchAttributes(connection, namespace);
@@ -41,9 +41,9 @@ export async function ensureSearchAttributes(connection: TemporalConnection, nam
 }
 
 /**
- * Gives those of the two search attributes that the namespace lacks; changes nothing.
+ * Returns those of the two search attributes that the namespace lacks; changes nothing.
  *
- * @throws SearchAttributeError where one is there with another type
+ * @throws SearchAttributeError if one exists with another type
  */
 export async function missingSearchAttributes(connection: TemporalConnection, namespace: string): Promise<string[]> {
   const present = await listSearchAttributes(connection, namespace);

@@ -33,7 +33,7 @@ export async function withSpan<T>(
   });
 }
 
-/** Runs a named SQL statement as a span, only where it is part of a trace: pollers make no traces of their own. */
+/** Runs a named SQL statement as a span, but only within a trace: pollers start no traces of their own. */
 export async function withSqlSpan<T>(statement: string, run: () => Promise<T>): Promise<T> {
   if (trace.getActiveSpan() === undefined) {
     return run();
@@ -66,7 +66,7 @@ function recordError(span: Span, error: unknown): void {
 
 type ServerSpan = { readonly startTime: number; span?: Span };
 
-/** Asked every few seconds by whoever watches the process; their traces would bury those of orders. */
+/** Polled every few seconds by monitoring; their traces would bury those of orders. */
 const UNTRACED_ROUTES: ReadonlySet<string | undefined> = new Set(['/healthz', '/readyz']);
 
 const serverSpans = new WeakMap<FastifyRequest, ServerSpan>();

@@ -3,11 +3,11 @@ import type { CheckoutSession } from '../domain/payment.ts';
 import type { StripeConfig } from './config.ts';
 import { createTracedHttpClient } from './stripe-tracing.ts';
 
-/** Stripe's answers come within seconds; what takes longer is tried again by Temporal under the same key. */
+/** Stripe answers within seconds; a request that takes longer is retried by Temporal under the same key. */
 const REQUEST_TIMEOUT_MS = 10_000;
 
 /**
- * Makes the client of Stripe, or of the sandbox where the settings name one. It does not retry: retries belong to
+ * Creates the client of Stripe, or of the sandbox if the settings name one. It does not retry: retries belong to
  * Temporal, which survives a crash between them.
  */
 export function createStripe(config: StripeConfig): Stripe {
@@ -27,10 +27,10 @@ function sandboxAddress(url: string): { host: string; port: string; protocol: 'h
   return { host: hostname, port: port === '' ? (isHttps ? '443' : '80') : port, protocol: isHttps ? 'https' : 'http' };
 }
 
-/** A word that Stripe adds some day counts as unpaid: then nothing is shipped on it. */
+/** A status that Stripe adds later counts as unpaid, so nothing is shipped because of it. */
 const PAID: ReadonlySet<string> = new Set(['paid', 'no_payment_required']);
 
-/** A delayed payment that came back without the money leaves its payment intent in one of these. */
+/** The statuses of a payment intent whose delayed payment has failed. */
 const FAILED_INTENT: ReadonlySet<Stripe.PaymentIntent.Status> = new Set(['requires_payment_method', 'canceled']);
 
 /**
@@ -58,7 +58,7 @@ export function toCheckoutSession(session: Stripe.Checkout.Session): CheckoutSes
   };
 }
 
-/** A status that Stripe adds some day counts as open: then nothing ends on it. */
+/** A status that Stripe adds later counts as open, so no order ends because of it. */
 function toStatus(status: string | null): CheckoutSession['status'] {
   return status === 'complete' || status === 'expired' ? status : 'open';
 }

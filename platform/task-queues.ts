@@ -5,10 +5,10 @@ export const TASK_QUEUE_TYPES = { workflow: 1, activity: 2 } as const;
 
 export type TaskQueueKind = keyof typeof TASK_QUEUE_TYPES;
 
-/** A worker that is there asks for work at least once a minute; the server remembers one that is gone for minutes. */
+/** A running worker polls at least once a minute; the server remembers one that has gone for minutes. */
 const LAST_SEEN_MS = 90_000;
 
-/** Gives the workers that poll a task queue, by the identity that they give themselves. */
+/** Returns the identities of the workers that poll a task queue. */
 export async function listPollers(
   connection: TemporalConnection,
   namespace: string,

@@ -8,7 +8,9 @@ type SpanOfVersion1 = Omit<tracing.ReadableSpan, 'instrumentationScope' | 'paren
   readonly instrumentationLibrary: tracing.ReadableSpan['instrumentationScope'];
 };
 
-/** Of a workflow's attributes these are kept. Temporal's plugin adds all of `workflowInfo()`, memo and objects included. */
+/**
+ * Of a workflow's attributes these are kept. Temporal's plugin adds all of `workflowInfo()`, memo and objects included.
+ */
 const WORKFLOW_ATTRIBUTES = new Set([
   'temporalWorkflowId',
   'temporalUpdateId',
@@ -21,8 +23,8 @@ const WORKFLOW_ATTRIBUTES = new Set([
 /**
  * Passes ended spans on, and makes a workflow's spans readable for exporters of OpenTelemetry 2.x on the way.
  *
- * `@temporalio/interceptors-opentelemetry` is built on 1.x, where a span names its parent in `parentSpanId`; exporters of
- * 2.x read `parentSpanContext`, and without this an order falls apart into a dozen roots.
+ * `@temporalio/interceptors-opentelemetry` is built on 1.x, where a span names its parent in `parentSpanId`; exporters
+ * of 2.x read `parentSpanContext`, and without this an order falls apart into a dozen roots.
  */
 export class TemporalSpanProcessor implements tracing.SpanProcessor {
   readonly #next: readonly tracing.SpanProcessor[];
@@ -87,7 +89,7 @@ export class ReportingExporter implements tracing.SpanExporter {
   #retry: NodeJS.Timeout | undefined;
 
   /**
-   * @param name where the spans go, as it stands in the log
+   * @param name the destination of the spans, for the log
    * @param timeoutMs how long one batch may take, and the end of the exporter
    */
   constructor(exporter: tracing.SpanExporter, name: string, logger: Logger, timeoutMs: number) {

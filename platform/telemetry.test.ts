@@ -102,7 +102,7 @@ test('spans reach an OpenTelemetry collector', async () => {
   expect(collector.received).toMatchObject([{ path: '/v1/traces', body: expect.stringContaining('to the collector') }]);
 });
 
-test('while Zipkin is away there is one warning; when it is back one line, and what was kept is sent', async () => {
+test('while Zipkin is down there is one warning; when it is back one line, and what was kept is sent', async () => {
   collector.answer = 503;
   const telemetry = start({ zipkinUrl: url });
   const lost = [];

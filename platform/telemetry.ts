@@ -36,7 +36,7 @@ let running: { readonly sdk: NodeSDK; readonly plugins: OpenTelemetryPlugin[]; h
 
 /**
  * Starts tracing in this process: to Zipkin, to an OpenTelemetry collector, to both, or to nowhere, and trace ids are
- * real in each case. A process has one service name; where several parts run in one process, the first to start names it.
+ * real in each case. A process has one service name; if several parts run in one process, the first to start names it.
  *
  * @param serviceName what Zipkin shows for this process, for example `orders-api`; `OTEL_SERVICE_NAME` goes first
  */
@@ -113,19 +113,19 @@ function exporters({ telemetry }: TelemetryConfig, logger: Logger): tracing.Span
   return found;
 }
 
-/** The trace id of what runs now, 32 hexadecimal digits; all zeros where nothing is traced. */
+/** Returns the current trace id, 32 hexadecimal digits; all zeros if nothing is traced. */
 export function currentTraceId(): string {
   return trace.getActiveSpan()?.spanContext().traceId ?? INVALID_TRACEID;
 }
 
-/** The W3C `traceparent` of what runs now; all zeros, which every reader ignores, where nothing is traced. */
+/** Returns the current W3C `traceparent`; all zeros, which every reader ignores, if nothing is traced. */
 export function currentTraceparent(): string {
   const span = trace.getActiveSpan()?.spanContext();
   const flags = (span?.traceFlags ?? TraceFlags.NONE).toString(16).padStart(2, '0');
   return `00-${span?.traceId ?? INVALID_TRACEID}-${span?.spanId ?? INVALID_SPANID}-${flags}`;
 }
 
-/** Reads a W3C `traceparent` that came from outside; undefined where it is not a well-formed, valid one. */
+/** Reads a W3C `traceparent` from outside; returns undefined if it is not valid. */
 export function parseTraceparent(traceparent: unknown): SpanContext | undefined {
   const parsed = typeof traceparent === 'string' ? core.parseTraceParent(traceparent) : null;
   return parsed === null
@@ -133,7 +133,7 @@ export function parseTraceparent(traceparent: unknown): SpanContext | undefined 
     : { ...parsed, traceFlags: parsed.traceFlags & TraceFlags.SAMPLED, isRemote: true };
 }
 
-/** The context that continues the trace of a `traceparent`, or the active one where there is none to continue. */
+/** Returns the context that continues the trace of a `traceparent`, or the active one if there is none to continue. */
 export function contextOf(traceparent: unknown): Context {
   const parent = parseTraceparent(traceparent);
   return parent === undefined ? context.active() : trace.setSpanContext(ROOT_CONTEXT, parent);

@@ -15,10 +15,10 @@ export type TemporalRuntime = {
 
 /**
  * Prepares the SDK's runtime of a process with workers, once and before anything else of the SDK: its logs and those of
- * workflows and activities go through our logger, its metrics are kept for {@link TemporalRuntime.metrics}. The process's
- * entry decides when workers stop: the runtime listens to no signals.
+ * workflows and activities go through our logger, its metrics are kept for {@link TemporalRuntime.metrics}. The
+ * process's entry decides when workers stop: the runtime listens to no signals.
  *
- * @throws where the process has a runtime already
+ * @throws if the process already has a runtime
  */
 export async function installTemporalRuntime(logger: Logger): Promise<TemporalRuntime> {
   // The SDK serves its metrics on a port of its own; it stays on this machine and is asked from /metrics.
@@ -49,7 +49,7 @@ export async function installTemporalRuntime(logger: Logger): Promise<TemporalRu
 }
 
 /**
- * Connects workers to Temporal, and waits where Temporal is not there yet: the SDK does not retry a first connection.
+ * Connects workers to Temporal, and waits until Temporal is reachable: the SDK does not retry a first connection.
  *
  * @throws TemporalRefusedError if the credentials or the certificates are wrong; the signal's reason if it is aborted
  */
@@ -60,7 +60,7 @@ export async function connectTemporalNative(
   return untilConnected(config, options, () => NativeConnection.connect(config.temporal.connection));
 }
 
-/** From the built-in warehouse, which takes milliseconds, to a service that is away for days. */
+/** From the built-in warehouse, which takes milliseconds, to a service that is down for days. */
 const FULFILLMENT_BUCKETS_SECONDS = [0.1, 0.5, 1, 5, 30, 60, 300, 900, 3600, 14_400, 86_400, 259_200];
 
 /** What the SDK warns of at each start of a worker for one kind of task, which is what we want. */

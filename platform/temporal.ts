@@ -10,7 +10,7 @@ const grpcStatus = { ALREADY_EXISTS: 6, PERMISSION_DENIED: 7, UNIMPLEMENTED: 12,
 const CONNECT_TIMEOUT_MS = 5000;
 const FIRST_RETRY_MS = 250;
 const LONGEST_RETRY_MS = 5000;
-/** While Temporal is away this often a line says so; each attempt would be noise. */
+/** While Temporal is down, a line says so this often; one for each attempt would be noise. */
 const REMINDER_INTERVAL_MS = 30_000;
 const CHECK_TIMEOUT_MS = 2500;
 
@@ -22,13 +22,16 @@ export type ConnectOptions = {
   readonly signal?: AbortSignal;
 };
 
-/** This process and Temporal refuse each other: an address, namespace, key or certificate is wrong, and waiting won't fix it. */
+/**
+ * This process and Temporal refuse each other: an address, namespace, key or certificate is wrong, and waiting won't
+ * fix it.
+ */
 export class TemporalRefusedError extends Error {
   override readonly name = 'TemporalRefusedError';
 }
 
 /**
- * Connects a client to Temporal, and waits where Temporal is not there yet.
+ * Connects a client to Temporal, and waits until Temporal is reachable.
  *
  * @throws TemporalRefusedError if the credentials or the certificates are wrong; the signal's reason if it is aborted
  */
@@ -94,7 +97,7 @@ export async function untilConnected<T>(
 /** What the checks below need of a client's `Connection` or a worker's `NativeConnection`. */
 export type TemporalConnection = Pick<Connection, 'workflowService' | 'operatorService' | 'withDeadline'>;
 
-/** Answers where Temporal and the namespace are there, or throws: for readiness. */
+/** Throws unless Temporal and the namespace can be reached: the readiness check. */
 export async function checkTemporal(connection: TemporalConnection, namespace: string): Promise<void> {
   await connection.withDeadline(Date.now() + CHECK_TIMEOUT_MS, () =>
     connection.workflowService.describeNamespace({ namespace }),

@@ -127,7 +127,7 @@ async function ended(status: OrderRecord['status'], end: (order: OrderRecord) =>
   return order;
 }
 
-/** The customer's money comes after the order's end; gives its payment intent. */
+/** The customer's money comes after the order's end; returns its payment intent. */
 async function payLate(order: OrderRecord, event: { copies?: number } = {}): Promise<string> {
   const paymentIntent = await chargeApart(world, order);
   const results = await tellPaid(world, order, { payment_intent: paymentIntent }, event);

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { PENCIL, startWorld, type World } from './support/world.ts';
 
-/** What the API answers while parts behind it are away, slow or gone: from real errors of a real Temporal. */
+/** What the API answers while parts behind it are down, slow or gone: from real errors of a real Temporal. */
 describe('answers of the orders API when not all is well', () => {
   const onePencil = [{ itemID: PENCIL, quantity: 1 }];
   const aCustomer = () => `customer-${randomBytes(4).toString('hex')}`;

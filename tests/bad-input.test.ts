@@ -36,7 +36,9 @@ beforeEach(async () => {
   before = await effects();
 });
 
-/** Everything that a request can leave behind: every table's rows, the stock among them, and what the order was told. */
+/**
+ * Everything that a request can leave behind: every table's rows, the stock among them, and what the order was told.
+ */
 async function effects() {
   const tables = await world.database.query<{ name: string }>(
     `SELECT table_name AS name FROM information_schema.tables WHERE table_schema = 'public' ORDER BY 1`,
@@ -68,7 +70,7 @@ async function startedWorkflows(): Promise<readonly string[]> {
 type Expected = { readonly status: number; readonly errorCode: number; readonly says: readonly string[] };
 
 function expectRefused(answer: Answer, { status, errorCode, says }: Expected): void {
-  // Zeros where it is refused before a trace begins: what is no HTTP, and what Stripe did not sign.
+  // Zeros if it is refused before a trace begins: what is no HTTP, and what Stripe did not sign.
   const traceID = expect.stringMatching(/^[0-9a-f]{32}$/);
   expect(answer).toMatchObject({ status, body: { errorCode, traceID } });
   for (const words of says) expect(answer.body.message).toContain(words);

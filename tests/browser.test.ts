@@ -126,7 +126,7 @@ describe.skipIf(!hasChromium())('a customer in a browser', { timeout: 60_000 }, 
     await expectFinished(page, orderId);
   });
 
-  test('confirms the payment at the bank where the card asks for it', async () => {
+  test('confirms the payment at the bank if the card asks for it', async () => {
     const page = await openWindow();
     const { orderId, url } = await createOrder();
     await page.goto(url);

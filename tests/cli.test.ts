@@ -117,7 +117,7 @@ describe('the command line', () => {
     expect(refused).toMatchObject({ code: 2, err: expect.stringContaining('name must not be blank') });
   });
 
-  test('finds nothing wrong where nothing is', async () => {
+  test('finds nothing wrong if nothing is', async () => {
     const healthy = await cli(['doctor']);
     expect(healthy).toMatchObject({ code: 0, err: '' });
     expect(healthy.out).toContain('All is well.');
@@ -144,7 +144,7 @@ describe('the command line', () => {
     expect(answer.err).not.toMatch(/^ +at /m);
   });
 
-  test('says that PostgreSQL or Temporal is away', async () => {
+  test('says that PostgreSQL or Temporal is down', async () => {
     const { orderId } = await world.finishedOrder();
     const nobody = `127.0.0.1:${await freePort()}`;
     const [noDatabase, noTemporal, doctor] = await Promise.all([

@@ -59,7 +59,7 @@ const NOT_IN_CONTAINERS = new Set([
   'ZIPKIN_UI_URL',
 ]);
 
-/** The values that a service gets where the environment of `docker compose` has nothing but these. */
+/** The values that a service gets if the environment of `docker compose` has nothing but these. */
 function environmentOf(name: string, given: Readonly<Record<string, string>> = {}): Record<string, string> {
   const entries = Object.entries(services[name]?.environment ?? {});
   return Object.fromEntries(

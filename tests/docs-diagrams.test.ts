@@ -50,7 +50,7 @@ describe.skipIf(!hasChromium())('the diagrams of the docs, drawn by Mermaid in C
     expect(await draw(diagram)).toMatch(/^<svg/);
   });
 
-  test('would be refused where one is broken', async () => {
+  test('would be refused if one were broken', async () => {
     await expect(draw('flowchart LR\n  a -->')).rejects.toThrow(/Parse error/);
   });
 });

@@ -100,7 +100,7 @@ describe('the doctor', () => {
       expect((await world.stripe.ledger(order.orderId)).refunds).toEqual([]);
     });
 
-    test('does not ship it where its money was given back by hand', async () => {
+    test('does not ship it if its money was refunded by hand', async () => {
       const available = await world.stockOf(PENCIL);
       const order = await paidOrder();
       await createStripe(world.config.stripe).refunds.create({ payment_intent: order.paymentIntentId ?? '' });

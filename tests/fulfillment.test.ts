@@ -16,7 +16,10 @@ const operator = { authorization: `Bearer ${TOKEN}` };
 
 describe("the shop's own fulfillment", () => {
   const receiver = createFulfillmentReceiver(SECRET);
-  /** Stands before the receiver: gives these answers first, and lets the receiver work behind its back where told. */
+  /**
+   * Stands before the receiver: returns these answers first, and forwards the request to the receiver as well if told
+   * to.
+   */
   const script: { status: number; body?: object; afterTheEffect?: boolean; method?: string }[] = [];
   const requests: { method: string; key: string | undefined }[] = [];
   let front: Server;

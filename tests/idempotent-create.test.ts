@@ -108,7 +108,7 @@ describe.concurrent('a create with an Idempotency-Key', () => {
     expect(await world.create(customer, items(key), newKey())).toMatchObject({ status: 200 });
   });
 
-  test('is refused also where Temporal lost the question and ran the workflow all the same', async () => {
+  test('is refused also if Temporal lost the update and ran the workflow anyway', async () => {
     const customer = newCustomer();
     const key = newKey();
     const lines = [{ itemId: PENCIL, quantity: 9_999 }];
@@ -152,7 +152,7 @@ describe.concurrent('a create with an Idempotency-Key', () => {
     ['empty', ''],
     ['256 characters long', 'k'.repeat(256)],
     ['not ASCII', 'clé'],
-  ])('is not valid where it is %s', async (_what, key) => {
+  ])('is not valid if it is %s', async (_what, key) => {
     const answer = await world.create(newCustomer(), ONE_PENCIL, key);
     expect(answer).toMatchObject({ status: 400, body: { errorCode: 1000, data: { fields: [expect.anything()] } } });
     expect(answer.body.message).toContain('idempotency-key');

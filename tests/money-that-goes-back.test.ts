@@ -106,7 +106,7 @@ describe('goods never leave for money that has gone back', () => {
     });
   });
 
-  describe.each(WAYS_BACK)('$how while the warehouse is away:', ({ goBack, noted }) => {
+  describe.each(WAYS_BACK)('$how while the warehouse is down:', ({ goBack, noted }) => {
     test('the shipment is called off', async () => {
       const paid = await paidAndWaiting();
       await goBack(world.stripe, paid);

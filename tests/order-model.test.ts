@@ -203,7 +203,7 @@ async function payOnPage(sessionId: string | null, how: Parameters<World['stripe
 }
 
 async function settle(sessionId: string | null, result: 'succeeded' | 'failed'): Promise<void> {
-  // Refused where no bank debit is under way.
+  // Refused if no bank debit is under way.
   if (sessionId !== null) await ifPossible(world.stripe.settle(sessionId, result));
 }
 

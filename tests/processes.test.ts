@@ -36,7 +36,7 @@ async function untilAnswered(url: string): Promise<Response> {
 }
 
 describe.each(['api/orders-api.main.ts', 'workers/stock.ts'])('%s', { timeout: 60_000 }, (entry) => {
-  test('is alive and not ready while Temporal is away, and ends at once when it is told to', async () => {
+  test('is alive and not ready while Temporal is down, and ends at once when it is told to', async () => {
     const operationsPort = await freePort();
     const { stop, exited } = start(entry, {
       TEMPORAL_ADDRESS: `127.0.0.1:${await freePort()}`,

@@ -88,7 +88,7 @@ describe.skipIf(process.platform !== 'linux')('the production build', () => {
     ['nothing about Stripe', {}, 'STRIPE_KEY: not set. In production'],
     ['half of Stripe’s settings', { STRIPE_KEY: 'sk_test_x' }, 'STRIPE_ENDPOINT_SECRET: not set'],
     ['a wrong address', { STRIPE_SANDBOX_URL: 'http://127.0.0.1:1', TEMPORAL_ADDRESS: 'temporal' }, 'TEMPORAL_ADDRESS'],
-  ])('ends with one clear line where it is told %s', async (_what, environment, line) => {
+  ])('ends with one clear line if it is given %s', async (_what, environment, line) => {
     const { code, output } = await product.start('workers/all.js', environment).exited;
     expect(output).toContain(line);
     expect(output).not.toMatch(/^\s+at /m);

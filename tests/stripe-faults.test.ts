@@ -18,7 +18,7 @@ afterAll(() => world.stop());
 
 describe('while the payment link is created, Stripe', () => {
   test.each([
-    { what: 'is away for a while', times: 4, action: { type: 'error', status: 503 } },
+    { what: 'is down for a while', times: 4, action: { type: 'error', status: 503 } },
     { what: 'answers 500', times: 2, action: { type: 'error', status: 500 } },
     { what: 'answers 500 after the effect', times: 1, action: { type: 'error', status: 500, effect: true } },
     { what: 'keeps a 500 under the key', times: 2, action: { type: 'error', status: 500, stored: true } },
@@ -124,7 +124,7 @@ describe.concurrent('money in other currencies', () => {
 });
 
 /** Last, so that the half minute until they are tried again passes meanwhile. */
-test('orders that Stripe did not take for want of settings are payable as soon as that is mended', async () => {
+test('orders that Stripe refused because of wrong settings are payable as soon as those are fixed', async () => {
   expect(pending).toHaveLength(3);
   const patienceMs = 60_000;
   await Promise.all(

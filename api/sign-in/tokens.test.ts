@@ -199,7 +199,7 @@ describe("the provider's keys", () => {
     expect(provider.asked()).toBe(1);
   });
 
-  test('go on while the provider is away, also when they are to be refreshed', async () => {
+  test('go on while the provider is down, also when they are to be refreshed', async () => {
     const { provider, verify } = await start({ refreshAfterMs: 0 });
     const token = await provider.issue({ sub: 'ann' });
     await verify(token);
@@ -217,7 +217,7 @@ describe("the provider's keys", () => {
     await vi.waitFor(() => expect(verify(withdrawn)).rejects.toMatchObject(REFUSED));
   });
 
-  test('that are not known while the provider is away are no reason to refuse the token for good', async () => {
+  test('that are not known while the provider is down are no reason to refuse the token for good', async () => {
     const { provider, verify } = await start();
     provider.goAway();
     const token = await provider.issue({ sub: 'ann' });

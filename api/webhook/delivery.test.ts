@@ -81,8 +81,8 @@ test('an event of an order that there never was changes nothing', async () => {
 
 test('an error of Temporal is thrown, so that Stripe sends the event again', async () => {
   const { deliver, reads } = start(orderRecord(), () => {
-    throw new Error('Temporal is away');
+    throw new Error('Temporal is down');
   });
-  await expect(deliver(orderId, REFUNDED)).rejects.toThrow('Temporal is away');
+  await expect(deliver(orderId, REFUNDED)).rejects.toThrow('Temporal is down');
   expect(reads).toEqual([]);
 });

@@ -45,7 +45,7 @@ export function createOrders({ apiUrl, sandboxUrl, database }: BenchStack) {
     return Promise.race([reached, watching.then(() => reached)]);
   }
 
-  /** Creates an order of a customer who has no other, and gives its id. */
+  /** Creates an order of a customer who has no other, and returns its id. */
   async function create(): Promise<string> {
     const customerID = randomUUID();
     const response = await fetch(`${apiUrl}/api/customer/${customerID}/create`, {

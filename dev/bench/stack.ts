@@ -44,7 +44,7 @@ const log: Reporter = {
  * Brings up the product as `npm start` does, each part a process of its own, and beside it the worker of the bare
  * workflow: on free ports, in a folder of its own that is removed in the end.
  *
- * @throws StackError where something is in the way; nothing is left running then
+ * @throws StackError if something is in the way; nothing is left running then
  */
 export async function startBenchStack(): Promise<BenchStack> {
   const settings = loadStackSettings(await environment());

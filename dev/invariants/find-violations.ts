@@ -172,12 +172,16 @@ function foreignViolations({ charges, refunds }: Ledger): string[] {
     .map(({ id, metadata }) => `I2: order ${metadata['order_id']} has refunded a charge of another sale (${id})`);
 }
 
-/** How long what Stripe said of a payment is believed before goods leave; domain knowledge of workflows/order/deliver.ts. */
+/**
+ * How long what Stripe said of a payment is believed before goods leave; domain knowledge of
+ * workflows/order/deliver.ts.
+ */
 const BELIEVED_FOR_MS = 60_000;
 
 /**
  * I8: no goods leave for an order whose money has gone back, as far as Stripe has told us or would tell when asked. The
- * order of things is read from Temporal's history: when the order was told, and when it asked for its goods to be shipped.
+ * order of things is read from Temporal's history: when the order was told, and when it asked for its goods to be
+ * shipped.
  */
 async function unpaidShipmentViolations({ client, stripe }: Witnesses, rows: readonly Row[]): Promise<string[]> {
   const events = await stripe.events();
@@ -253,7 +257,9 @@ function timelineViolations({ orderId, status, seq, timeline }: Row): string[] {
   return problems;
 }
 
-/** I4 and I6: an order waits for its customer in a running workflow, or has ended in a closed one that says the same. */
+/**
+ * I4 and I6: an order waits for its customer in a running workflow, or has ended in a closed one that says the same.
+ */
 async function workflowViolations(client: Client, { orderId, runId, status, timeline }: Row): Promise<string[]> {
   const made = client.workflow.getHandle(orderId, runId);
   const madeBy = await describe(made);
@@ -347,7 +353,7 @@ function shipmentOf(history: readonly TimedEvent[]): { readonly index: number; r
 const MAX_HISTORY_EVENTS = 1_000;
 
 /**
- * The server's own reasons to ask once more, where no code was wrong (temporal.api.enums.v1.WorkflowTaskFailedCause): a
+ * The server's own reasons to retry, with no code at fault (temporal.api.enums.v1.WorkflowTaskFailedCause): a
  * message came while the workflow was about to end, or an operator terminated it meanwhile.
  */
 const NO_FAULT: ReadonlySet<unknown> = new Set([

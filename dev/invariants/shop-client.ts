@@ -40,7 +40,7 @@ export class ShopClient {
     return { status: response.status, body: (await response.json()) as Envelope<Data> };
   }
 
-  /** @param key the Idempotency-Key, where the client sends one */
+  /** @param key the Idempotency-Key, if the client sends one */
   async create(customerId: string, items: Items, key?: string): Promise<Answer<Created>> {
     const path = `/api/customer/${encodeURIComponent(customerId)}/create`;
     const headers: Record<string, string> = key === undefined ? {} : { 'idempotency-key': key };

@@ -38,7 +38,7 @@ async function copyProject(): Promise<string> {
   return copy;
 }
 
-/** @throws where the code has changed since, and the mutation no longer takes anything away */
+/** @throws if the code has changed since, and the mutation no longer takes anything away */
 function checkApplies({ name, file, find }: Mutation): void {
   const places = readFileSync(join(PROJECT, file), 'utf8').split(find).length - 1;
   if (places !== 1) throw new Error(`"${name}": ${file} holds ${places} times instead of once: ${find}`);
@@ -62,7 +62,7 @@ async function runTests(copy: string, tests: readonly string[]): Promise<Report>
   return JSON.parse(readFileSync(output, 'utf8')) as Report;
 }
 
-/** The first test that fails, the invariants at a world's end included; undefined where all pass. */
+/** The first test that fails, the invariants at a world's end included; undefined if all pass. */
 function noticedBy(report: Report): string | undefined {
   for (const { status, message, assertionResults } of report.testResults) {
     const failed = assertionResults.find((result) => result.status === 'failed');

@@ -165,7 +165,7 @@ async function showTrace(page: Page, { zipkinUrl }: Places, { traceID }: Created
   await page.getByText('fulfillorder').first().waitFor();
 }
 
-/** @throws Error where it does not hold in time; what fails meanwhile is tried again */
+/** @throws Error if it does not pass in time; a failure before that is retried */
 async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
   const deadline = Date.now() + PATIENCE_MS;
   for (;;) {

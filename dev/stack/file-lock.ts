@@ -8,14 +8,14 @@ const identitySchema = z.object({ pid: z.number().int(), startedAt: z.string() }
 /**
  * Takes a lock file for this process. One whose process is gone counts as free.
  *
- * @returns the process that holds it, where that is another one
+ * @returns the process that holds it, if that is another one
  */
 export function tryLock(file: string): ProcessIdentity | undefined {
   const holder = lockHolder(file);
   if (holder !== undefined) return holder;
   rmSync(file, { force: true });
   try {
-    // 'wx' fails where the file exists: of two that come in the same moment one wins.
+    // 'wx' fails if the file exists, so only one of two concurrent callers wins.
     writeFileSync(file, JSON.stringify(ownIdentity()), { flag: 'wx' });
     return undefined;
   } catch (error) {

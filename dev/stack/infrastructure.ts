@@ -17,7 +17,7 @@ export type InfrastructureOptions = {
     /** Undefined: no Web UI. */
     readonly temporalUi?: number | undefined;
   };
-  /** False only where the data are thrown away: a COMMIT then doesn't wait for the disk. */
+  /** False only if the data are thrown away afterwards: a COMMIT then doesn't wait for the disk. */
   readonly durable: boolean;
   /** Where it is set, that part is taken as it is, and none is started. */
   readonly external?: { readonly databaseUrl?: string | undefined; readonly temporalAddress?: string | undefined };
@@ -37,7 +37,7 @@ export type Infrastructure = {
   readonly databaseUrl: string;
   readonly temporalAddress: string;
   readonly temporalUiUrl: string | undefined;
-  /** Undefined where it is an external one. */
+  /** Undefined if it is an external one. */
   readonly postgres: PostgresServer | undefined;
   readonly temporal: TemporalServer | undefined;
   readonly stop: () => Promise<void>;
@@ -49,9 +49,9 @@ export const LAYERS = { infrastructure: 0, sandbox: 1, workers: 2, edges: 3 } as
 const DATABASE = 'orders';
 
 /**
- * Brings up PostgreSQL, with an empty database `orders` where there is none, and Temporal, side by side.
+ * Brings up PostgreSQL, with an empty database `orders` if there is none, and Temporal, in parallel.
  *
- * @throws StackError saying what is in the way and how to mend it; nothing is left running then
+ * @throws StackError saying what is in the way and how to fix it; nothing is left running then
  */
 export async function startInfrastructure(options: InfrastructureOptions): Promise<Infrastructure> {
   const started: ManagedProcess[] = [];

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 
 const POLL_MS = 400;
-/** The same warning again within this is not shown again: a dependency that is away says so many times a second. */
+/** The same warning again within this is not shown again: a dependency that is down says so many times a second. */
 const QUIET_MS = 60_000;
 
 const lineSchema = z.object({

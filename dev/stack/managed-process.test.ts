@@ -191,7 +191,7 @@ describe('what a killed owner left', () => {
     taken.release();
   });
 
-  test('is left alone where another program has its process id by now', async () => {
+  test('is left alone if another program has its process id by now', async () => {
     const bystander = child(LIVES);
     await bystander.start();
     const pid = bystander.pid() ?? 0;

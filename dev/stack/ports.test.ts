@@ -10,7 +10,7 @@ test('a port that is taken is told of with its part, its holder and the setting 
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   try {
-    // Who holds it is told where the system has a program that knows.
+    // The message names the holder if the system has a program that knows.
     const holder = `( by \\S+ \\(process ${process.pid}\\))?`;
     await expect(requireFreePort(port, 'the orders API', 'API_PORT')).rejects.toThrow(
       new RegExp(

@@ -14,7 +14,7 @@ export async function isPortFree(port: number, host = '127.0.0.1'): Promise<bool
 
 /**
  * @param setting the variable that moves the part to another port
- * @throws StackError naming the part, the port, who holds it (where the system tells) and the mend
+ * @throws StackError naming the part, the port, who holds it (if the system tells) and the fix
  */
 export async function requireFreePort(port: number, part: string, setting: string, host?: string): Promise<void> {
   if (await isPortFree(port, host)) return;
@@ -41,7 +41,7 @@ export async function isListening(address: string): Promise<boolean> {
 
 const run = promisify(execFile);
 
-/** Which program listens on a port, as `node (process 123)`; undefined where neither `ss` nor `lsof` tells. */
+/** Which program listens on a port, as `node (process 123)`; undefined if neither `ss` nor `lsof` tells. */
 async function holderOf(port: number): Promise<string | undefined> {
   const [ss, lsof] = await Promise.all([
     output('ss', ['-Hltnp', `sport = :${port}`]),

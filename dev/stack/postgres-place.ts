@@ -18,12 +18,14 @@ export type PostgresPlace = {
 /** PostgreSQL refuses to run as root. The first of these that the machine knows runs it then; none is made. */
 const UNPRIVILEGED_USERS = ['postgres', 'nobody'];
 
-/** Where root puts what an unprivileged user must reach, when the project lies in a folder that this user can't enter. */
+/**
+ * Where root puts what an unprivileged user must reach, when the project lies in a folder that this user can't enter.
+ */
 const SYSTEM_FOLDER = '/var/lib/order-backend';
 
 const run = promisify(execFile);
 
-/** @throws StackError where there are no binaries for this machine, or no user or folder to run them by as root */
+/** @throws StackError if there are no binaries for this machine, or no user or folder to run them by as root */
 export async function postgresPlace(state: StateFolder): Promise<PostgresPlace> {
   const binaries = binariesFolder();
   const data = state.file('postgres', 'data');

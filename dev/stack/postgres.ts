@@ -38,7 +38,7 @@ const run = promisify(execFile);
  * hook, while workers still drain; it keeps nothing that a later start could find the server by; and it says nothing
  * when the server ends at once.
  *
- * @throws StackError where there are no binaries for this machine, the port is taken, or root has no user to run it by
+ * @throws StackError if there are no binaries for this machine, the port is taken, or root has no user to run it by
  */
 export async function createPostgresServer(options: PostgresOptions): Promise<PostgresServer> {
   const { state } = options;
@@ -146,9 +146,9 @@ async function initialize(place: PostgresPlace, password: string): Promise<void>
 }
 
 /**
- * PostgreSQL takes a killed server for a living one as long as nobody has asked how it ended; in a container whose first
- * process never asks, that is for good. Should processes of the dead server still use its data, PostgreSQL finds them by
- * their shared memory, with or without this file, and says so.
+ * PostgreSQL takes a killed server for a living one as long as nobody has asked how it ended; in a container whose
+ * first process never asks, that is for good. Should processes of the dead server still use its data, PostgreSQL finds
+ * them by their shared memory, with or without this file, and says so.
  */
 function removeLockOfDeadServer({ data }: PostgresPlace): void {
   const lockFile = join(data, 'postmaster.pid');
@@ -157,7 +157,9 @@ function removeLockOfDeadServer({ data }: PostgresPlace): void {
   if (!isAlive(identify(pid))) rmSync(lockFile);
 }
 
-/** The same port at every start, while it is free: what is configured by hand, such as a SQL client, goes on working. */
+/**
+ * The same port at every start, while it is free: what is configured by hand, such as a SQL client, goes on working.
+ */
 async function choosePort(state: StateFolder, wanted: number | undefined): Promise<number> {
   if (wanted !== undefined) {
     await requireFreePort(wanted, 'PostgreSQL', 'POSTGRES_PORT');

@@ -10,7 +10,9 @@ export function ownIdentity(): ProcessIdentity {
   return identify(process.pid);
 }
 
-/** Takes the identity of a process that was just started. One that is gone already gets an identity that nothing has. */
+/**
+ * Takes the identity of a process that was just started. One that is gone already gets an identity that nothing has.
+ */
 export function identify(pid: number): ProcessIdentity {
   return { pid, startedAt: processStartedAt(pid) ?? 'gone' };
 }
@@ -30,7 +32,7 @@ export function signalProcess(identity: ProcessIdentity, signal: NodeJS.Signals)
   }
 }
 
-/** Undefined where there is no such process, or nothing but its exit code is left of it. */
+/** Undefined if there is no such process, or nothing but its exit code is left of it. */
 function processStartedAt(pid: number): string | undefined {
   return process.platform === 'linux' ? startedAtByProc(pid) : startedAtByPs(pid);
 }

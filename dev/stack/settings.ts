@@ -40,7 +40,7 @@ const OPERATIONS_PORTS = { workers: 8400, api: 8111, webhook: 8311 };
 /** Each of these says where a Temporal server is. */
 const TEMPORAL_SETTINGS = ['TEMPORAL_ADDRESS', 'TEMPORAL_PROFILE', 'TEMPORAL_CONFIG_FILE'] as const;
 
-/** @throws ConfigError naming each variable that is wrong, and its mend */
+/** @throws ConfigError naming each variable that is wrong, and the fix */
 export function loadStackSettings(environment = processEnvironment()): StackSettings {
   const { env, isGiven } = parseEnvironment(environment);
   // The sandbox is used on purpose here, which production asks to be told.

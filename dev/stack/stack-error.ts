@@ -1,4 +1,7 @@
-/** Something on this machine keeps the stack from running. The message says what, and how to mend it; no stack trace is shown. */
+/**
+ * Something on this machine keeps the stack from running. The message says what, and how to fix it; no stack trace is
+ * shown.
+ */
 export class StackError extends Error {
   override readonly name = 'StackError';
 }

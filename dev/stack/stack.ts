@@ -29,7 +29,7 @@ export type RunningStack = {
 export type Stack = {
   /**
    * Brings everything up, each part as soon as those that it needs are ready.
-   * @throws StackError saying what is in the way and how to mend it; `down` then ends what was started
+   * @throws StackError saying what is in the way and how to fix it; `down` then ends what was started
    */
   readonly up: () => Promise<RunningStack>;
   /** Ends what runs, layer by layer: first nothing new comes in, then what is under way ends, then what it stood on. */
@@ -172,7 +172,7 @@ async function endByLayers(parts: readonly { layer: number; process: ManagedProc
   }
 }
 
-/** Undefined where traces go elsewhere, or can't be shown on this machine; the person is told how to mend that. */
+/** Undefined if traces go elsewhere, or can't be shown on this machine; a message says how to fix that. */
 async function findZipkin(
   settings: StackSettings,
   state: StateFolder,

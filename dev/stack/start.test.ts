@@ -160,7 +160,7 @@ describe('npm start', { timeout: 2 * UP_TIMEOUT_MS + 60_000 }, () => {
     expect(recordedProcesses()).toEqual([]);
   });
 
-  test('says in a line which port is taken and how to mend it, and starts nothing', async () => {
+  test('says in a line which port is taken and how to fix it, and starts nothing', async () => {
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
     try {

@@ -124,7 +124,7 @@ function zipkinText({ zipkinUrl }: RunningStack, { external }: StackSettings): s
   return external.zipkinUrl === undefined ? `${zipkinUrl} (up in a moment)` : zipkinUrl;
 }
 
-/** What a person can mend is said in words; anything else is a fault of ours and comes with its stack trace. */
+/** An error that a person can fix is printed as a message; anything else is a bug, and comes with its stack trace. */
 function fail(error: unknown): void {
   const isExpected = error instanceof StackError || error instanceof ConfigError;
   terminal.fail(isExpected || !(error instanceof Error) ? (error as Error).message : (error.stack ?? error.message));

@@ -33,7 +33,7 @@ test('it is not removed while a stack runs on it, and is once that has ended', a
   expect(await removeStateFolder(path, [])).toBe(false);
 });
 
-test('a folder that can’t be made is told of with the mend', async () => {
+test('a folder that can’t be made is reported with the fix', async () => {
   const file = join(path, 'a-file');
   writeFileSync(file, '');
   await expect(openStateFolder(join(file, 'state'))).rejects.toThrow(

@@ -40,9 +40,9 @@ export type StateFolder = {
 /**
  * Takes the folder for this process and ends what an earlier owner left running when it was killed.
  *
- * @param path an absolute path; the folder is made where it is missing
+ * @param path an absolute path; the folder is created if it is missing
  * @returns the folder, and the names of the processes that had to be ended
- * @throws StackError where another stack runs on it, or it can't be written
+ * @throws StackError if another stack runs on it, or it can't be written
  */
 export async function openStateFolder(path: string): Promise<{ folder: StateFolder; ended: string[] }> {
   try {
@@ -109,8 +109,8 @@ export async function endOrphans(path: string): Promise<string[]> {
 /**
  * Ends what was left running on a state folder and removes it, with folders elsewhere that belong to it.
  *
- * @returns false where there is none
- * @throws StackError where a stack runs on it, or it is not a state folder
+ * @returns false if there is none
+ * @throws StackError if a stack runs on it, or it is not a state folder
  */
 export async function removeStateFolder(path: string, others: readonly string[]): Promise<boolean> {
   if (!existsSync(path)) return false;

@@ -20,10 +20,11 @@ export type MakeOptions = {
 };
 
 /**
- * Builds the `temporal` program with Go. `go install` refuses it, as its module has a `replace`; hence a module of ours.
+ * Builds the `temporal` program with Go. `go install` refuses it, as its module has a `replace`; hence a module of
+ * ours.
  *
  * @returns the path of the program
- * @throws StackError where there is no Go, or the build fails
+ * @throws StackError if there is no Go, or the build fails
  */
 export async function buildTemporalCli({ version, workFolder, log, signal }: MakeOptions): Promise<string> {
   if (programOnPath('go') === undefined) {
@@ -63,7 +64,7 @@ export async function buildTemporalCli({ version, workFolder, log, signal }: Mak
   return program;
 }
 
-/** Runs Go in our module; gives what it printed. */
+/** Runs Go in our module, and returns what it printed. */
 async function runGo(
   args: string[],
   signal: AbortSignal | undefined,

@@ -73,7 +73,7 @@ test('a program that is named but of no use is told of, and no other is looked f
   );
 });
 
-test('where it is missing it is built once, also for two that come at the same time, and kept', async () => {
+test('if it is missing it is built once, even for two callers at the same time, and kept', async () => {
   const builds = go();
   const both = await Promise.all([findTemporalCli({ log }), findTemporalCli({ log })]);
   expect(both).toEqual([join(cachedFolder(), 'temporal'), join(cachedFolder(), 'temporal')]);

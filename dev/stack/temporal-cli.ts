@@ -27,7 +27,7 @@ const run = promisify(execFile);
  * The `temporal` program with the development server: the given one, the one on the PATH, the one in our cache, the
  * download of Temporal's SDK, or built with Go from the versions in dev/stack/temporal; the last two go to the cache.
  *
- * @throws StackError where none of them is to be had, with what each wants
+ * @throws StackError if none of them is to be had, with what each wants
  */
 export async function findTemporalCli({ log, givenPath, signal }: FindOptions): Promise<string> {
   if (givenPath !== undefined) {
@@ -97,7 +97,7 @@ function pinnedVersion(): string {
   return version;
 }
 
-/** Why a program is of no use, as the rest of a sentence; undefined where it is. */
+/** Why a program is of no use, as the rest of a sentence; undefined if it is. */
 async function problemOf(program: string): Promise<string | undefined> {
   let output: string;
   try {

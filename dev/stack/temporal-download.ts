@@ -14,7 +14,7 @@ const DOWNLOAD_TIMEOUT_MS = 3 * 60_000;
  * It runs in a process of its own, as the SDK can't be told to give up; whether there is a way out at all is asked
  * first, so that a machine without one doesn't wait for it.
  *
- * @returns the path of the program, or undefined where it can't be downloaded
+ * @returns the path of the program, or undefined if it can't be downloaded
  */
 export async function downloadTemporalCli({
   version,

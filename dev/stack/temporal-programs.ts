@@ -25,7 +25,7 @@ const PROGRAMS = {
  * containers and the test of TLS have, as the development server can't do TLS.
  *
  * @returns the folder: `temporal-server`, `temporal-sql-tool`, `ui-server`, `schema/`, `ui-config/`
- * @throws where there is no Go, or the build fails
+ * @throws if there is no Go, or the build fails
  */
 export async function temporalPrograms(onBuild: () => void = () => undefined): Promise<string> {
   const version = /go\.temporal\.io\/server v(?<version>\S+)/.exec(

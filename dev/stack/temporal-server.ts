@@ -42,7 +42,7 @@ const SQLITE_PRAGMAS = { journal_mode: 'WAL', synchronous: 'NORMAL' };
 /**
  * A Temporal development server of our own, with its database in the state folder; made but not started.
  *
- * @throws StackError where a port is taken
+ * @throws StackError if a port is taken
  */
 export async function createTemporalServer(options: TemporalOptions): Promise<TemporalServer> {
   const { state, uiPort } = options;

@@ -19,7 +19,7 @@ const run = promisify(execFile);
 
 export type Zipkin = {
   readonly url: string;
-  /** Makes its process; the first time the program is fetched. Undefined where a Zipkin runs there already. */
+  /** Makes its process; the first time the program is fetched. Undefined if a Zipkin runs there already. */
   readonly create: ((signal: AbortSignal) => Promise<ManagedProcess>) | undefined;
 };
 

@@ -13,7 +13,10 @@ export type PayOptions = {
   method?: 'card' | 'bank_debit';
   /** The number of a test card; 4242 4242 4242 4242 unless told. */
   card?: string;
-  /** What the customer does where the card asks for 3-D Secure; left out, the payment waits for {@link SandboxAdmin.authenticate}. */
+  /**
+   * What the customer does if the card asks for 3-D Secure; left out, the payment waits for {@link
+   * SandboxAdmin.authenticate}.
+   */
   threeDSecure?: 'pass' | 'fail';
 };
 
@@ -60,7 +63,7 @@ export function createSandboxAdmin(baseUrl: string) {
     value === undefined ? '' : `?${name}=${encodeURIComponent(value)}`;
 
   return {
-    /** What money moved; of one order where its id is given. */
+    /** What money moved; of one order if its id is given. */
     ledger: (orderId?: string) => call<Ledger>('GET', `ledger${query('orderId', orderId)}`),
     /** The Checkout Sessions, oldest first. */
     sessions: async (orderId?: string) =>
@@ -68,7 +71,9 @@ export function createSandboxAdmin(baseUrl: string) {
     /** The last requests to /v1, oldest first. */
     requests: async () => (await call<{ requests: RequestLogEntry[] }>('GET', 'requests')).requests,
 
-    /** Pays a session as a customer would on the hosted page. `outcome: 'closed'`: it is complete or expired already. */
+    /**
+     * Pays a session as a customer would on the hosted page. `outcome: 'closed'`: it is complete or expired already.
+     */
     pay: (sessionId: string, options: PayOptions = {}) =>
       call<SessionAttempt & { paymentIntentId: string | null }>('POST', `sessions/${sessionId}/pay`, options),
     /** Ends the 3-D Secure that a payment waits for. */
@@ -87,12 +92,15 @@ export function createSandboxAdmin(baseUrl: string) {
     payLinkSale: (sale: PayLinkSale) =>
       call<{ sessionId: string; paymentIntentId: string; chargeId: string }>('POST', 'payment-link-sales', sale),
 
-    /** Fills an account that has no charges with payments of the past, without events: order `seededOrderId(n)`, from 1 on. */
+    /**
+     * Fills an account that has no charges with payments of the past, without events: order `seededOrderId(n)`, from 1
+     * on.
+     */
     seedCharges: (seed: Seed) => call<{ count: number }>('POST', 'seed', seed),
 
     /**
-     * A person refunds a payment at Stripe's dashboard: everything that is left, or a part. A `pending` refund ends with
-     * {@link SandboxAdmin.settleRefund} or {@link SandboxAdmin.failRefund}.
+     * A person refunds a payment at Stripe's dashboard: everything that is left, or a part. A `pending` refund ends
+     * with {@link SandboxAdmin.settleRefund} or {@link SandboxAdmin.failRefund}.
      */
     refundAtDashboard: (paymentIntentId: string, refund: DashboardRefund = {}) =>
       call<{ id: string; status: string; amountMinor: number }>('POST', 'refunds', {

@@ -17,7 +17,7 @@ import * as sessions from './sessions.ts';
 const payBody = z.strictObject({
   method: z.enum(['card', 'bank_debit']).default('card'),
   card: z.string().default('4242424242424242'),
-  /** What the customer does where the card asks for 3-D Secure; left out, the payment waits for it. */
+  /** What the customer does if the card asks for 3-D Secure; left out, the payment waits for it. */
   threeDSecure: z.enum(['pass', 'fail']).optional(),
 });
 const orderQuery = z.strictObject({ orderId: z.string().optional() });

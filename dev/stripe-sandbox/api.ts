@@ -49,7 +49,7 @@ export function registerV1(app: FastifyInstance, options: V1Options): void {
   }
 }
 
-/** What /v1 answers where there is no such route. */
+/** What /v1 answers if there is no such route. */
 export function unknownUrl(method: string, path: string): StripeApiError {
   return new StripeApiError(404, {
     type: 'invalid_request_error',

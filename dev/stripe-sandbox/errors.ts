@@ -24,7 +24,7 @@ export class StripeApiError extends Error {
   readonly details: StripeErrorDetails;
   /**
    * Whether the endpoint had begun its work. Stripe keeps such an answer under its idempotency key; an answer to a
-   * request that failed validation is not kept, so the key can come again with the mended request.
+   * request that failed validation is not kept, so the key can come again with the corrected request.
    */
   readonly executed: boolean;
 

@@ -48,11 +48,11 @@ describe('idempotency', () => {
       expect(error).toMatchObject({ statusCode: 400 });
       expect((error as Stripe.errors.StripeError).headers?.['idempotent-replayed']).toBe(replayed);
     }
-    const mended = { idempotencyKey: 'mended' };
-    await expect(stripe.checkout.sessions.create({ ...orderParams(), line_items: [] }, mended)).rejects.toThrow(
+    const corrected = { idempotencyKey: 'corrected' };
+    await expect(stripe.checkout.sessions.create({ ...orderParams(), line_items: [] }, corrected)).rejects.toThrow(
       'line_items',
     );
-    await expect(stripe.checkout.sessions.create(orderParams(), mended)).resolves.toBeDefined();
+    await expect(stripe.checkout.sessions.create(orderParams(), corrected)).resolves.toBeDefined();
   });
 
   test('a declined confirm is a 402, and is one again for its key', async () => {

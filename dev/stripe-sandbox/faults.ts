@@ -7,7 +7,7 @@ const when = z.enum(['before', 'after']);
 /** A fault that a test scripts for requests to /v1. */
 export const fault = z.strictObject({
   method: z.enum(['GET', 'POST']).optional(),
-  /** `/v1/checkout/sessions/*\/expire`: a star stands for one part. All requests where it is left out. */
+  /** `/v1/checkout/sessions/*\/expire`: a star stands for one part. All requests if it is left out. */
   path: z.string().startsWith('/v1').optional(),
   action: z.discriminatedUnion('type', [
     z.strictObject({

@@ -80,7 +80,7 @@ function orderOf(object: { metadata: Stripe.Metadata | null } | undefined): stri
   return object?.metadata?.['order_id'] ?? null;
 }
 
-/** What money moved, oldest first; of one order where its id is given. Amounts are in minor units. */
+/** What money moved, oldest first; of one order if its id is given. Amounts are in minor units. */
 export function readLedger({ store }: Account, orderId?: string): Ledger {
   const originOf = (paymentIntentId: string | null) => {
     const record = paymentIntentId === null ? undefined : store.get('paymentIntents', paymentIntentId);
@@ -159,7 +159,7 @@ function totalsOf({ charges, refunds, disputes }: Omit<Ledger, 'totals'>): Ledge
   }));
 }
 
-/** The Checkout Sessions, oldest first; of one order where its id is given. */
+/** The Checkout Sessions, oldest first; of one order if its id is given. */
 export function listSessions({ store }: Account, orderId?: string): SessionSummary[] {
   return store
     .all('sessions')

@@ -19,7 +19,7 @@ export function parseForm(text: string): FormData {
   }
 }
 
-/** Checks form data against a schema and gives its typed form, or throws the error that Stripe would answer. */
+/** Checks form data against a schema and returns it typed, or throws the error that Stripe would answer. */
 export function parseParams<T extends z.ZodType>(schema: T, input: FormData): z.output<T> {
   const parsed = schema.safeParse(input, { reportInput: true });
   if (!parsed.success) throw fromZodError(parsed.error);

@@ -28,7 +28,7 @@ export function paymentIntentRecord(account: Account, id: string): PaymentIntent
   return record;
 }
 
-/** Puts a payment intent back with what changed, and gives its new form. */
+/** Stores a payment intent with its changes, and returns the new one. */
 export function changePaymentIntent(
   account: Account,
   id: string,

@@ -244,7 +244,7 @@ export function buildLineItem(line: Line, { session }: SessionRecord): Stripe.Li
   } satisfies Stripe.LineItem;
 }
 
-/** Puts a session back with what changed, and gives its new form. */
+/** Stores a session with its changes, and returns the new one. */
 export function changeSession(
   account: Account,
   id: string,

@@ -80,7 +80,7 @@ export type Collections = {
 type Change = { [K in keyof Collections]: [collection: K, id: string, value: Collections[K]] }[keyof Collections];
 
 /**
- * The sandbox's state: maps in memory, and where a file is given a journal of their changes. Values are never changed
+ * The sandbox's state: maps in memory, and if a file is given, a journal of their changes. Values are never changed
  * in place but put anew, so an event that holds one stays as it was.
  */
 export class Store {

@@ -5,7 +5,7 @@ import { Trigger, triggerFields } from './trigger.ts';
 
 /** What a test can ask for; several rules that match one event add up, so events can be duplicated and shuffled. */
 export const webhookRule = z.strictObject({
-  /** The event types it is for; all of them where it is left out. */
+  /** The event types it is for; all of them if it is left out. */
   types: z.array(z.string()).optional(),
   action: z.discriminatedUnion('type', [
     /** Not delivered; it can still be redelivered by its id. */

@@ -24,7 +24,7 @@ export type StartedStack = {
   readonly connections: () => Readonly<Record<string, string | undefined>>;
   /** Starts it, also again, and waits until it says that it is ready. */
   readonly start: () => Promise<void>;
-  /** Ends the start process and all that it started by SIGKILL; gives the names of what that was. */
+  /** Ends the start process and all that it started by SIGKILL; returns the names of what that was. */
   readonly crash: () => Promise<string[]>;
   /** Ends what runs and removes what it kept. */
   readonly remove: () => Promise<void>;

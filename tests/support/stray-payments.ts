@@ -34,7 +34,7 @@ export async function sessionWith(
   return { ...session, ...changes };
 }
 
-/** Tells of a paid session that Stripe does not have like this; gives the answers of the webhook. */
+/** Tells of a paid session that Stripe does not have like this; returns the answers of the webhook. */
 export async function tellPaid(
   world: World,
   order: OrderRecord,

@@ -42,11 +42,11 @@ const FORGET_MS = 120_000;
 let runtimeInstalled: Promise<TemporalRuntime> | undefined;
 
 /**
- * The whole system with a database, task queues, ports and a Stripe of its own, in this process; PostgreSQL and Temporal
- * are those of the run. To be stopped with {@link World.stop}, which replays every history against the bundle.
+ * The whole system with a database, task queues, ports and a Stripe of its own, in this process; PostgreSQL and
+ * Temporal are those of the run. To be stopped with {@link World.stop}, which replays every history against the bundle.
  *
  * @param log where the log goes instead of the standard output; only the first world of a file has its workers' lines
- * @param endpointSecrets what events may be signed with, where it is not the sandbox's own secret
+ * @param endpointSecrets what events may be signed with, if it is not the sandbox's own secret
  */
 export async function startWorld(
   settings: Readonly<Record<string, string>> = {},
@@ -253,7 +253,7 @@ export class World extends ShopClient {
     });
   }
 
-  /** Waits until this no longer throws, and gives its result. */
+  /** Waits until this no longer throws, and returns its result. */
   async until<T>(check: () => T | Promise<T>, timeoutMs = PATIENCE_MS): Promise<T> {
     return vi.waitFor(check, { timeout: timeoutMs, interval: 50 });
   }
@@ -298,7 +298,7 @@ export class World extends ShopClient {
     }
   }
 
-  /** Waits until the order's workflow has ended, and gives its result. */
+  /** Waits until the order's workflow has ended, and returns its result. */
   async workflowResult(orderId: string): Promise<unknown> {
     return this.client.workflow.getHandle(orderId).result();
   }

@@ -180,7 +180,7 @@ describe('the routes of the page', () => {
   test('tells the order that its customer is back, and leads on whether or not that works', async () => {
     const { api, returned } = await startApi({
       orders: [waiting()],
-      customerReturned: () => Promise.reject(new Error('Temporal is away')),
+      customerReturned: () => Promise.reject(new Error('Temporal is down')),
     });
     const response = await api.inject({ url: `/payment/return?${query}` });
     expect(response.statusCode).toBe(303);
