@@ -148,7 +148,7 @@ describe('a Content-Encoding', () => {
     expect((await create(GOOD, { 'content-encoding': 'identity' })).statusCode).toBe(200);
   });
 
-  test('is told of by the webhook too, rather than a wrong signature', async () => {
+  test('is reported by the webhook too, rather than a wrong signature', async () => {
     const { app } = await startWebhook();
     const headers = { 'content-encoding': 'gzip' };
     const response = await app.inject({ method: 'POST', url: '/webhook', headers, payload: '{}' });

@@ -136,7 +136,7 @@ describe('refund', () => {
 });
 
 describe('release', () => {
-  test('asks the workflow each time anew', async () => {
+  test('asks the workflow each time', async () => {
     const { orderWorkflow, calls } = start(updateThat(() => undefined));
     expect(await orderWorkflow.release(orderId, { operator: 'kim' })).toEqual({ outcome: 'ended', result: undefined });
     expect(calls).toEqual([

@@ -101,7 +101,7 @@ export async function createOrdersApp(
     readonly checks: ReadinessChecks;
     readonly requestsPerMinute: number;
     readonly trustedProxies: readonly string[];
-    /** Checks the tokens of customers and operators; without it customers are believed. */
+    /** Checks the tokens of customers and operators; without it customers are trusted. */
     readonly verifyToken?: TokenVerifier | undefined;
     readonly operatorToken?: string | undefined;
     readonly receiveTimeoutMs?: number;

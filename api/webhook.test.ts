@@ -231,7 +231,7 @@ describe('events in another API version', () => {
   // In the event it is paid; what counts is what Stripe says of it.
   const AT_STRIPE = { ...SESSION, payment_status: 'unpaid', payment_intent: { id: 'pi_1', status: 'processing' } };
 
-  test('are read anew from Stripe instead of trusted', async () => {
+  test('are read again from Stripe instead of trusted', async () => {
     const { send, delivered, asked } = await startWebhook({ atStripe: { cs_test_1: AT_STRIPE } });
     expect(await send({ ...PAID, ...OLD })).toMatchObject({ status: 200, outcome: 'delivered' });
     expect(delivered).toMatchObject([
@@ -240,7 +240,7 @@ describe('events in another API version', () => {
     expect(asked).toEqual(['stripe cs_test_1']);
   });
 
-  test('that say nothing of their version are read anew too', async () => {
+  test('that say nothing of their version are read again too', async () => {
     const { send, asked } = await startWebhook({ atStripe: { cs_test_1: SESSION } });
     await send({ ...PAID, api_version: null });
     expect(asked).toEqual(['stripe cs_test_1']);
@@ -287,7 +287,7 @@ describe('events in another API version', () => {
 describe('an event of ours in a shape that is not known', () => {
   const PAUSED = wireEvent('checkout.session.completed', { ...SESSION, status: 'paused' });
 
-  test('is read anew, and delivered as Stripe has it now', async () => {
+  test('is read again, and delivered as Stripe has it now', async () => {
     const { send, delivered, logged } = await startWebhook({ atStripe: { cs_test_1: SESSION } });
     expect(await send(PAUSED)).toMatchObject({ status: 200, outcome: 'delivered' });
     expect(delivered).toMatchObject([{ event: { session: { status: 'complete', payment: 'paid' } } }]);

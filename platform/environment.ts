@@ -21,7 +21,7 @@ const count = z.coerce.number().int().min(1);
 const httpUrl = z.url({ protocol: /^https?$/ }).transform((url) => url.replace(/\/+$/, ''));
 
 /**
- * Every setting there is, as it stands in the environment. docs/configuration.md is made from it
+ * Every setting, as it is in the environment. docs/configuration.md is made from it
  * (`npm run docs:configuration`), so each setting says what it is for, in which unit, and what happens without it.
  */
 export const environmentSchema = z.object({

@@ -11,7 +11,7 @@ const EXPIRED = 'its certificate has expired';
 const NOT_YET = 'its certificate is not valid yet';
 const OTHER_NAME = 'its certificate is for another name';
 const NO_TLS = 'what answers there speaks no TLS that fits';
-const REFUSED = 'it refuses the TLS connection, perhaps for want of a client certificate';
+const REFUSED = 'it refuses the TLS connection, perhaps for lack of a client certificate';
 
 /** How a failed handshake shows in the words of Rust's TLS library, which a worker's connection uses. */
 const NATIVE_PROBLEMS: readonly (readonly [pattern: RegExp, problem: string])[] = [
@@ -43,7 +43,8 @@ const NODE_PROBLEMS: Readonly<Record<string, string>> = {
 /**
  * Why TLS with Temporal can't come about, in words that name what is wrong.
  *
- * A worker's connection says so itself. A client's only says that it ran out of time, so the handshake is made once more.
+ * A worker's connection says so itself. A client's only says that it ran out of time, so the handshake is made once
+ * more.
  *
  * @returns the rest of a sentence about the server, or undefined if TLS is not the problem
  */

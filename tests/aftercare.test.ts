@@ -114,7 +114,7 @@ describe('a late payment whose refund fails at first', () => {
   });
 });
 
-test('a late payment that Stripe refused to refund for want of balance goes back once under another key', async () => {
+test('a late payment that Stripe refused to refund for lack of balance goes back once under another key', async () => {
   const { orderId } = withoutBalance;
   await world.untilEvent(orderId, 'payment.returned');
   expect((await world.stripe.ledger(orderId)).refunds).toHaveLength(1);

@@ -71,7 +71,7 @@ describe("the shop's own fulfillment", () => {
 
   test.each([409, 410, 422])('%i says that it cannot be shipped: money and stock go back', async (status) => {
     const before = await world.stockOf(PENCIL);
-    // To call it off all the same does no harm: another attempt may have had another answer.
+    // To call it off anyway does no harm: another attempt may have had another answer.
     script.push({ status, body: { reason: 'the warehouse burnt down' }, method: 'POST' });
     const { orderId } = await paidOrder();
     const refunded = await world.untilStatus(orderId, 'REFUNDED');

@@ -331,7 +331,7 @@ describe('money that is not ours', () => {
     const order = await world.orderWaitingForPayment();
     const stray = await chargeApart(world, order);
     await tellPaid(world, order, { id: 'cs_test_other', payment_intent: stray });
-    // Its refund is refused for now; the order goes its way all the same.
+    // Its refund is refused for now; the order goes its way anyway.
     await world.pay(order);
     const finished = await world.untilStatus(order.orderId, 'FINISHED');
     expect(eventsOf(finished)).not.toContain('payment.returned');

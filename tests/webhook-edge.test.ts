@@ -129,7 +129,7 @@ test('payment, dispute and refund of another sale change nothing, and are not se
   expect(Math.max(...attempts)).toBe(1);
 });
 
-test('an event in another API version is read anew from Stripe', async () => {
+test('an event in another API version is read again from Stripe', async () => {
   await admin.addWebhookRule({ action: { type: 'drop' }, probability: 1 });
   const { orderId, sessionId } = await paidOrder();
   await admin.clearWebhookRules();

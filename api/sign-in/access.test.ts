@@ -346,7 +346,7 @@ describe('behind a gateway that signs customers in', () => {
     });
   const orderUrl = `/api/customer/${ANN}/orders/${annsOrder.orderId}`;
 
-  test('requests without a token are believed, and a token that is there is checked', async () => {
+  test('requests without a token are trusted, and a token that is there is checked', async () => {
     const gateway = await ofGateway();
     const statusOf = async (url: string) => (await gateway.inject(url)).statusCode;
     expect(await statusOf(orderUrl)).toBe(200);

@@ -46,7 +46,7 @@ describe('a session', () => {
     });
   });
 
-  test('that was read anew is believed more than the type of its event', () => {
+  test('that was read again is believed more than the type of its event', () => {
     const event = received('checkout.session.async_payment_failed', { ...SESSION, payment_status: 'unpaid' });
     expect(toStripeEvent(event, { object: SESSION, isFresh: true })).toMatchObject({
       event: { session: { payment: 'paid' } },

@@ -66,7 +66,7 @@ export function configurationDocument(): string {
 # Configuration
 
 Every setting is an environment variable. \`npm start\`, \`npm run reset\` and \`npm run cli\` also read them from a file \`.env\` in the
-project folder; what stands in the environment goes before it. An empty value counts as not set. A
+project folder; the environment takes precedence over it. An empty value counts as not set. A
 process that finds a wrong value does not start, and names the variable and the fix. No setting is needed for \`npm start\`.
 
 ${sections.join('\n')}`;

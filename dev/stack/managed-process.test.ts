@@ -58,7 +58,7 @@ describe('a managed process', () => {
     expect(() => readFileSync(join(path, 'processes', 'child.json'))).toThrow(/ENOENT/);
   });
 
-  test('that ends before it is ready is told of with its exit code, its log file and its last lines', async () => {
+  test('that ends before it is ready is reported with its exit code, its log file and its last lines', async () => {
     const broken = child('console.error("no such table: orders"); process.exit(3);');
     await expect(broken.start()).rejects.toThrow(
       /^Child ended with exit code 3 before it was ready\. Its last lines \(.*child\.log\):\n {2}no such table: orders$/,
@@ -66,7 +66,7 @@ describe('a managed process', () => {
     expect(broken.pid()).toBeUndefined();
   });
 
-  test('whose program is missing is told of', async () => {
+  test('whose program is missing is reported', async () => {
     await expect(child('', { command: '/nowhere/temporal' }).start()).rejects.toThrow(
       "Child can't be started: spawn /nowhere/temporal ENOENT.",
     );
@@ -116,7 +116,7 @@ describe('a managed process', () => {
     expect(events.restarted).toHaveBeenCalledTimes(2);
   });
 
-  test('that kept dying is told to be up once it is steady, and its deaths are counted anew', async () => {
+  test('that kept dying is told to be up once it is steady, and its deaths are counted from zero', async () => {
     const events = listener();
     const mortal = child(LIVES, { restarts: { pausesMs: [1], steadyAfterMs: 50 } }, events);
     await mortal.start();

@@ -32,7 +32,7 @@ export type ProcessSpec = {
 type RestartPolicy = {
   /** How long each restart waits after a death; later ones wait as long as the last. */
   readonly pausesMs: readonly number[];
-  /** Who lives so long is steady: its deaths are counted anew. */
+  /** Who lives so long is steady: its deaths are counted from zero. */
   readonly steadyAfterMs: number;
 };
 
@@ -82,8 +82,8 @@ type Running = {
 };
 
 /**
- * A child process with its log file, its readiness, its end and, with `events`, its restarts: it is started again for as
- * long as it takes, since what it fails by may pass (a full disk, a taken port) while others wait for it.
+ * A child process with its log file, its readiness, its end and, with `events`, its restarts: it is started again for
+ * as long as it takes, since what it fails by may pass (a full disk, a taken port) while others wait for it.
  *
  * Each child has its own process group: Ctrl-C reaches only the stack, which then stops the parts in their order.
  * Children write to their log files directly, so that they are not torn down by a broken pipe if the stack is killed.

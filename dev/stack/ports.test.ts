@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { isListening, isPortFree, requireFreePort } from './ports.ts';
 import { freePort } from '../../platform/free-port.ts';
 
-test('a port that is taken is told of with its part, its holder and the setting that moves it', async () => {
+test('a port that is taken is reported with its part, its holder and the setting that moves it', async () => {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;

@@ -12,7 +12,7 @@ try {
   loadProjectEnvFile();
   const { stateDir } = loadStackSettings();
   const removed = await removeStateFolder(stateDir, [systemDataFolder(stateDir)]);
-  terminal.line(removed ? `Removed ${stateDir}: the next start begins anew.` : `There is no state in ${stateDir}.`);
+  terminal.line(removed ? `Removed ${stateDir}: the next start begins empty.` : `There is no state in ${stateDir}.`);
 } catch (error) {
   if (!(error instanceof StackError || error instanceof ConfigError)) throw error;
   terminal.fail(error.message);

@@ -63,7 +63,7 @@ test('the program of the PATH is taken, unless its server is too old for update-
   expect(readFileSync(builds, 'utf8')).toBe('build\n');
 });
 
-test('a program that is named but of no use is told of, and no other is looked for', async () => {
+test('a program that is named but of no use is reported, and no other is looked for', async () => {
   temporal('temporal', '1.31.2');
   await expect(findTemporalCli({ log, givenPath: temporal('old', '1.20.0') })).rejects.toThrow(
     /^TEMPORAL_CLI_PATH: .*old has Temporal server 1\.20\.0, and 1\.28\.0 or newer is needed\. Name a newer/,

@@ -44,7 +44,7 @@ async function listen(status: number): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-test('a Zipkin that runs already is used, and anything else on its port is told of', async () => {
+test('a Zipkin that runs already is used, and anything else on its port is reported', async () => {
   const port = await listen(200);
   expect(await planZipkin(port, state, log, events)).toEqual({ url: `http://127.0.0.1:${port}`, create: undefined });
   const other = await listen(404);

@@ -84,7 +84,7 @@ describe('disputes', () => {
     expect(await world.stripe.disputes.retrieve(id)).toMatchObject({ amount: 3500 });
   });
 
-  test('a bank may dispute the whole of it all the same; lost, the part that was refunded comes back', async () => {
+  test('a bank may dispute the whole of it anyway; lost, the part that was refunded comes back', async () => {
     const world = await startSandbox();
     const { chargeId, paymentIntentId } = await paidOrder(world);
     await refundOf(world, paymentIntentId, 1000);

@@ -18,7 +18,7 @@ export const fault = z.strictObject({
       message: z.string().optional(),
       /** Kept under the request's idempotency key, and answered again to it. */
       stored: z.boolean().default(false),
-      /** Whether what was asked for happens all the same. */
+      /** Whether what was asked for happens anyway. */
       effect: z.boolean().default(false),
     }),
     z.strictObject({ type: z.literal('delay'), ms: z.int().min(1).max(600_000), when: when.default('before') }),

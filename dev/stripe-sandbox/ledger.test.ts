@@ -67,7 +67,7 @@ test('a sale by Payment Link belongs to no order, whatever its buyer wrote into 
   ]);
 });
 
-test('Stripe drops a reference that has other characters, and takes the sale all the same', async () => {
+test('Stripe drops a reference that has other characters, and takes the sale anyway', async () => {
   const { admin, stripe } = await startSandbox();
   const sale = { clientReferenceId: "x' OR 1=1", amountMinor: 100, currency: 'usd' };
   const { sessionId } = await admin.payLinkSale(sale);

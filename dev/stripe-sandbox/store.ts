@@ -81,7 +81,7 @@ type Change = { [K in keyof Collections]: [collection: K, id: string, value: Col
 
 /**
  * The sandbox's state: maps in memory, and if a file is given, a journal of their changes. Values are never changed
- * in place but put anew, so an event that holds one stays as it was.
+ * in place but replaced, so an event that holds one stays as it was.
  */
 export class Store {
   readonly #maps: { [K in keyof Collections]: Map<string, Collections[K]> } = {
@@ -183,7 +183,7 @@ function readJournal(stateFile: string): Change[] {
       return JSON.parse(line) as Change[];
     } catch {
       throw new Error(
-        `The sandbox's state file ${stateFile} is damaged at line ${index + 1}; delete it to start anew.`,
+        `The sandbox's state file ${stateFile} is damaged at line ${index + 1}; delete it to start empty.`,
       );
     }
   });

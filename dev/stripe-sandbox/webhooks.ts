@@ -20,13 +20,16 @@ type Options = {
   logger: FastifyBaseLogger;
 };
 
-/** Delivers events to the webhook endpoint, signed anew at each attempt, until each is taken. */
+/** Delivers events to the webhook endpoint, with a new signature for each attempt, until each is accepted. */
 export class Webhooks {
   readonly #options: Options;
   readonly #timers = new Map<string, NodeJS.Timeout>();
   readonly #running = new Set<Promise<unknown>>();
   readonly #closing = new AbortController();
-  /** Failed attempts of this process: a restart begins with the short delays again, as the receiver may have restarted too. */
+  /**
+   * Failed attempts of this process: a restart begins with the short delays again, as the receiver may have restarted
+   * too.
+   */
   readonly #failures = new Map<string, number>();
   #fresh: string[];
   /** Events whose delivery is due, in order. */

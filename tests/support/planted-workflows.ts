@@ -1,6 +1,6 @@
 /**
  * The workflows with one step more at the beginning, as a change of order that somebody forgot to put behind `patched`.
- * Histories of the real ones must not replay against these: `tests/golden-histories.test.ts` sees to it that the replay
+ * Histories of the real ones must not replay against these: `tests/golden-histories.test.ts` makes sure that the replay
  * can fail.
  */
 import { sleep } from '@temporalio/workflow';
