@@ -9,7 +9,7 @@ import {
   STRIPE_REFUSED,
   TIMELINE_CONFLICT,
 } from '../contracts/failures.ts';
-import { TimelineConflictError } from '../database/orders.ts';
+import { TimelineConflictError } from '../database/timeline.ts';
 import { ReservationReleasedError } from '../database/stock.ts';
 import { toActivityFailure, toCreateFailure, toRefundFailure } from './failures.ts';
 

@@ -1,5 +1,7 @@
 import type { CallOffResult, FulfillmentResult } from '../contracts/messages.ts';
-import type { OrderLine } from '../domain/order-lines.ts';
+import type { Database } from '../database/database.ts';
+import { beginShipment } from '../database/stock.ts';
+import { type OrderLine, withoutPieces } from '../domain/order-lines.ts';
 
 /** What is to be shipped. */
 export type Shipment = { readonly orderId: string; readonly lines: readonly OrderLine[] };
@@ -18,10 +20,18 @@ export type FulfillmentService = {
 export type FulfillmentActivities = ReturnType<typeof createFulfillmentActivities>;
 
 /** The activities of the task queue `fulfillment`. */
-export function createFulfillmentActivities({ fulfillment }: { readonly fulfillment: FulfillmentService }) {
+export function createFulfillmentActivities({
+  fulfillment,
+  database,
+}: {
+  readonly fulfillment: FulfillmentService;
+  readonly database: Database;
+}) {
   return {
-    async fulfillOrder(shipment: Shipment): Promise<FulfillmentResult> {
-      return fulfillment.ship(shipment);
+    /** Ships the order, less the pieces that were refunded before it was first asked for. */
+    async fulfillOrder({ orderId, lines }: Shipment): Promise<FulfillmentResult> {
+      const keptBack = await beginShipment(database, orderId);
+      return fulfillment.ship({ orderId, lines: withoutPieces(lines, keptBack) });
     },
 
     async callOffFulfillment({ orderId }: { readonly orderId: string }): Promise<CallOffResult> {

@@ -2,6 +2,7 @@ import type { RefundRequest } from '../domain/order-message.ts';
 import { type TimelineEntry } from '../contracts/messages.ts';
 import type { Database } from '../database/database.ts';
 import * as orders from '../database/orders.ts';
+import * as refunds from '../database/refunds.ts';
 import type { OrderLine } from '../domain/order-lines.ts';
 import { annotateSpan } from '../platform/spans.ts';
 
@@ -40,6 +41,21 @@ export function createOrderActivities({ database }: { readonly database: Databas
       const { orderId, event, transition } = entry;
       annotateSpan({ 'order.id': orderId, 'order.event': event, ...(transition && { 'order.status': transition.to }) });
       await orders.appendTimelineEntry(database, entry);
+    },
+
+    /** Writes down that a part of the payment is to be refunded, if so much is left; asked again it is the same refund. */
+    async openPart(part: refunds.PartToOpen): Promise<refunds.OpenedPart> {
+      return refunds.openPart(database, part);
+    },
+
+    /** Writes down what became of a part at Stripe. */
+    async settlePart(part: Pick<refunds.PartToOpen, 'orderId' | 'refundId' | 'charge'>): Promise<refunds.SettledPart> {
+      return refunds.settlePart(database, part);
+    },
+
+    /** Writes down that a part cannot be refunded any more. */
+    async failPart(part: refunds.PartToFail): Promise<void> {
+      await refunds.failPart(database, part);
     },
 
     /** Reads an order; null if there is none. */

@@ -1,13 +1,13 @@
 import { log } from '@temporalio/activity';
 import { Stripe } from 'stripe';
 import type { RefundPaymentResult } from '../contracts/messages.ts';
-import { type Charge, isRefundBlocked, wayBackOf } from '../domain/charge.ts';
+import { type Charge, isRefundBlocked, keptOf, refundedOf, wayBackOf } from '../domain/charge.ts';
 import { must } from '../domain/must.ts';
 import type { OrderLine } from '../domain/order-lines.ts';
 import type { CheckoutSession } from '../domain/payment.ts';
 import { toCheckoutSession } from '../platform/stripe.ts';
 import { PaymentDisputedError, toCreateFailure, toRefundFailure } from './failures.ts';
-import { answered, readCharge } from './stripe-charge.ts';
+import { answered, readCharge, toRefund } from './stripe-charge.ts';
 
 export type PaymentActivities = ReturnType<typeof createPaymentActivities>;
 
@@ -32,6 +32,14 @@ export type RefundPaymentInput = {
   readonly paymentIntentId: string;
   readonly generation: number;
 };
+
+export type RefundPartOfPaymentInput = RefundPaymentInput & {
+  /** The id of the refund's row; written into the refund at Stripe. */
+  readonly refundId: string;
+  readonly amountMinor: number;
+};
+
+export type RefundPartOfPaymentResult = { readonly outcome: 'made' | 'tooLittleLeft'; readonly charge: Charge };
 
 /**
  * The activities of the task queue `payment`. Those that create something at Stripe send an idempotency key made of the
@@ -125,25 +133,57 @@ export function createPaymentActivities({ stripe }: { readonly stripe: Stripe })
         const wayBack = wayBackOf(charge);
         if (wayBack !== undefined) {
           log.info('The money had already gone back', { paymentIntentId, wayBack });
-          return { wayBack };
+          return { wayBack, charge };
         }
-        if (isRefundBlocked(charge)) {
-          throw new PaymentDisputedError(
-            `The payment ${paymentIntentId} is disputed, and the bank has not decided yet`,
-          );
-        }
+        if (isRefundBlocked(charge)) throw disputed(paymentIntentId);
         const refund = await stripe.refunds.create(
           { payment_intent: paymentIntentId, metadata: { order_id: orderId } },
           { idempotencyKey: `${orderId}:refund:${paymentIntentId}:${generation}` },
         );
         answered(refund, `a refund of ${paymentIntentId}`);
+        const refunds = [...charge.refunds, toRefund(refund)];
+        return { wayBack: 'refunded', charge: { ...charge, refunds, refundedMinor: refundedOf(refunds) } };
       } catch (error) {
         if (!isAlreadyRefunded(error)) throw toRefundFailure(error);
         log.info('The payment had already been refunded', { paymentIntentId });
       }
       return { wayBack: 'refunded' };
     },
+
+    /**
+     * Refunds a part of a payment, once, however often it is asked: what Stripe has of it is known by the id of its row.
+     *
+     * @returns the charge after it; `tooLittleLeft` if somebody else has refunded so much that it can't be made any more
+     * @throws `PaymentDisputed` while the bank has not decided; `RefundRefused` if Stripe refuses;
+     *   `StripeKeptFailure` if another idempotency key is needed
+     */
+    async refundPart(input: RefundPartOfPaymentInput): Promise<RefundPartOfPaymentResult> {
+      const { orderId, paymentIntentId, refundId, amountMinor, generation } = input;
+      try {
+        const charge = await readCharge(stripe, paymentIntentId);
+        if (charge.refunds.some(({ partId }) => partId === refundId)) return { outcome: 'made', charge };
+        if (isRefundBlocked(charge)) throw disputed(paymentIntentId);
+        if (keptOf(charge) < amountMinor) return { outcome: 'tooLittleLeft', charge };
+        const refund = await stripe.refunds.create(
+          {
+            payment_intent: paymentIntentId,
+            amount: amountMinor,
+            metadata: { order_id: orderId, refund_id: refundId },
+          },
+          { idempotencyKey: `${refundId}:refund:${generation}` },
+        );
+        answered(refund, `a refund of ${paymentIntentId}`);
+        // Read again: a refund of somebody else may have come between.
+        return { outcome: 'made', charge: await readCharge(stripe, paymentIntentId) };
+      } catch (error) {
+        throw toRefundFailure(error);
+      }
+    },
   };
+}
+
+function disputed(paymentIntentId: string): PaymentDisputedError {
+  return new PaymentDisputedError(`The payment ${paymentIntentId} is disputed, and the bank has not decided yet`);
 }
 
 /**

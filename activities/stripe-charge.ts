@@ -1,5 +1,5 @@
 import { Stripe } from 'stripe';
-import type { Charge } from '../domain/charge.ts';
+import { type Charge, type Refund, refundedOf } from '../domain/charge.ts';
 
 /** Stripe's largest page. */
 const PAGE = 100;
@@ -24,20 +24,16 @@ export async function readCharge(stripe: Stripe, paymentIntentId: string): Promi
     ifAllowed(all(stripe.radar.earlyFraudWarnings.list(ofPayment))),
   ]);
   const { review } = charge;
+  // Stripe lists the newest first; a timeline has the oldest first.
+  const refundsOfCharge = refunds.toReversed().map(toRefund);
   return {
     paymentIntentId,
     orderId: metadata['order_id'] ?? null,
     amountMinor: charge.amount_captured,
     currency: charge.currency.toUpperCase(),
-    refundedMinor: charge.amount_refunded,
-    // Stripe lists the newest first; a timeline has the oldest first.
-    refunds: refunds.toReversed().map((refund) => ({
-      refundId: refund.id,
-      amountMinor: refund.amount,
-      status: refund.status ?? 'succeeded',
-      orderId: refund.metadata?.['order_id'] ?? null,
-      failureReason: refund.failure_reason ?? null,
-    })),
+    // Not the charge's own sum: it was read a moment before the list, and a refund may have come or failed between.
+    refundedMinor: refundedOf(refundsOfCharge),
+    refunds: refundsOfCharge,
     disputes: disputes.toReversed().map(({ id, status, reason, amount }) => ({
       disputeId: id,
       status,
@@ -50,6 +46,19 @@ export async function readCharge(stripe: Stripe, paymentIntentId: string): Promi
         : null,
     fraudWarnings: warnings.map(({ id, fraud_type: fraudType }) => ({ warningId: id, fraudType })),
     readAtMs,
+  };
+}
+
+/** Returns a refund as the decisions know it; who made it is told by what our own key wrote into it. */
+export function toRefund(refund: Stripe.Refund): Refund {
+  const partId = refund.metadata?.['refund_id'];
+  return {
+    refundId: refund.id,
+    amountMinor: refund.amount,
+    status: refund.status ?? 'succeeded',
+    orderId: refund.metadata?.['order_id'] ?? null,
+    ...(partId !== undefined && { partId }),
+    failureReason: refund.failure_reason ?? null,
   };
 }
 

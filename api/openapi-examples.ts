@@ -7,6 +7,13 @@ const BOOK = 'prod_SNjQpQjNC8QuaD';
 const CREATED_AT = '2026-11-26T09:00:00.000Z';
 const PAID_AT = '2026-11-26T09:02:11.000Z';
 
+const refund = {
+  amount_minor: 100,
+  items: [{ item_id: PENCIL, quantity: 1 }],
+  reason: 'One was broken.',
+  state: 'accepted',
+  created_at: '2026-11-26T10:00:00.000Z',
+};
 const order = {
   order_id: ORDER_ID,
   customer_id: CUSTOMER_ID,
@@ -41,6 +48,7 @@ const order = {
       detail: 'The payment has arrived; the order is being shipped.',
     },
   ],
+  refunds: [] as (typeof refund)[],
 };
 const cancelledOrder = {
   ...order,
@@ -55,7 +63,17 @@ function forOperators(seen: typeof order, by: string | null = null) {
   return {
     ...seen,
     timeline: seen.timeline.map((entry, index) => ({ ...entry, by: index === seen.timeline.length - 1 ? by : null })),
+    refunds: seen.refunds.map((made) => ({
+      ...made,
+      refund_id: '5a0e4f1b7c9d2e3f8a6b1c0d',
+      restock: true,
+      by: 'operator-7',
+      failure_reason: null,
+      stripe_refund_id: 're_3',
+      made_at_stripe: false,
+    })),
     kept_amount_minor: 4500,
+    left_amount_minor: 4500,
     checkout_session_id: 'cs_test_a1',
     payment_intent_id: 'pi_3',
     workflow_id: ORDER_ID,
@@ -108,8 +126,13 @@ export const examples: Readonly<Record<string, Example>> = {
     answer: { ...forOperators(cancelledOrder, 'operator-7'), kept_amount_minor: 0 },
   },
   refundOrder: {
-    request: { restock: true, reason: 'Sent back within 14 days.' },
-    answer: { ...forOperators(order), status: 'REFUNDED', kept_amount_minor: 0 },
+    request: { items: refund.items, restock: true, reason: refund.reason },
+    answer: {
+      ...forOperators({ ...order, refunds: [refund] }),
+      status: 'FINISHED',
+      kept_amount_minor: 4400,
+      left_amount_minor: 4400,
+    },
   },
   releaseOrder: { request: {}, answer: forOperators(order) },
   listEvents: {

@@ -20,6 +20,14 @@ export function orderIdOfKey(customerId: string, idempotencyKey: string, secret?
   return (secret === undefined ? sha256(key) : keyedHash(key, secret)).slice(0, ORDER_ID_BYTES * 2);
 }
 
+/**
+ * Returns the id of the refund that an idempotency key stands for, the same each time; each order has keys of its own.
+ * Ids of refunds look like those of orders.
+ */
+export function refundIdOfKey(orderId: string, idempotencyKey: string): string {
+  return sha256(['refund-id', orderId, idempotencyKey]).slice(0, ORDER_ID_BYTES * 2);
+}
+
 /** Returns the HMAC of a value, in hexadecimal digits; without the secret, the value can't be found by trying. */
 export function keyedHash(value: unknown, secret: string): string {
   return createHmac('sha256', secret).update(JSON.stringify(value)).digest('hex');

@@ -44,5 +44,22 @@ export function toOrderView(order: OrderRecord, timeline = timelineForCustomer(o
     created_at: order.createdAt.toISOString(),
     updated_at: order.updatedAt.toISOString(),
     timeline: timeline.map(({ at, status, event, detail }) => ({ at: at.toISOString(), status, event, detail })),
+    refunds: refundsOfItsPayment(order).map(toRefundView),
+  };
+}
+
+/** Refunds of a payment that the order did not need are told by its timeline alone. */
+function refundsOfItsPayment({ refunds, paymentIntentId }: OrderRecord): OrderRecord['refunds'] {
+  return refunds.filter((refund) => refund.paymentIntentId === paymentIntentId);
+}
+
+/** Returns what a customer may see of a refund. */
+export function toRefundView({ amountMinor, items, reason, state, createdAt }: OrderRecord['refunds'][number]) {
+  return {
+    amount_minor: amountMinor,
+    items: items?.map(({ itemId, quantity }) => ({ item_id: itemId, quantity })) ?? null,
+    reason,
+    state,
+    created_at: createdAt.toISOString(),
   };
 }

@@ -28,10 +28,14 @@ import {
   ORDER_STATUS_ATTRIBUTE,
   type OrderLifecycleInput,
   type OrderLifecycleResult,
+  partWorkflowId,
   REFUND_ORDER,
+  REFUND_PART,
   REFUND_UPDATE,
   REFUND_UPDATE_ID,
   type RefundOrderInput,
+  type RefundPartInput,
+  type RefundPartResult,
   type RefundResult,
   refundWorkflowId,
   RELEASE_UPDATE,
@@ -39,6 +43,7 @@ import {
 } from '../contracts/messages.ts';
 import type { OrderRecord } from '../database/orders.ts';
 import type { CancelRequest, RefundRequest, ReleaseRequest } from '../domain/order-message.ts';
+import type { PartRefundRequest } from '../domain/refund.ts';
 
 /** How long a cancel, refund or release waits for its result before it answers that it is under way. */
 const RESULT_WAIT_MS = 5_000;
@@ -194,6 +199,29 @@ export function createOrderWorkflowClient({ client, taskQueues, createTimeoutMs,
     },
 
     /**
+     * Asks for a refund of a part. Under the same refund id it finds the first one.
+     *
+     * @throws a gRPC error if Temporal is away
+     */
+    async refundPart(
+      orderId: string,
+      refundId: string,
+      request: PartRefundRequest,
+    ): Promise<Exclude<Outcome<RefundPartResult>, { readonly outcome: 'closed' }>> {
+      const deadline = Date.now() + RESULT_WAIT_MS;
+      const refunding = await client.withDeadline(deadline, () =>
+        client.workflow.start<(input: RefundPartInput) => Promise<RefundPartResult>>(REFUND_PART, {
+          workflowId: partWorkflowId(orderId, refundId),
+          workflowIdConflictPolicy: 'USE_EXISTING',
+          taskQueue: taskQueues.orders,
+          args: [{ orderId, refundId, request, stripeRetryMaxMs }],
+          staticSummary: `Refund of a part of order ${orderId}`,
+        }),
+      );
+      return resultOrUnderWay(client.withDeadline(deadline, () => refunding.result()));
+    },
+
+    /**
      * Has a paid order shipped although its payment is in doubt. Each call is an update of its own: a doubt that comes
      * up after a release has to be released again.
      *
@@ -236,7 +264,9 @@ function closedOrRefused(error: unknown): { readonly outcome: 'closed' } | Refus
 }
 
 /** Waits for a result. The workflow has accepted the request, so nothing is lost if the time runs out. */
-async function resultOrUnderWay<Result>(result: Promise<Result>): Promise<Outcome<Result>> {
+async function resultOrUnderWay<Result>(
+  result: Promise<Result>,
+): Promise<Exclude<Outcome<Result>, { readonly outcome: 'closed' }>> {
   try {
     return { outcome: 'ended', result: await result };
   } catch (error) {

@@ -1,6 +1,8 @@
 import type { OrderRecord } from '../database/orders.ts';
 import type { RefundRequest } from '../domain/order-message.ts';
+import { formatMoney } from '../domain/money.ts';
 import { unreachable } from '../domain/must.ts';
+import { leftToRefund } from '../domain/refund.ts';
 import { type Dependencies, readAnyOrder } from './dependencies.ts';
 import { ApiError } from './errors.ts';
 
@@ -29,6 +31,13 @@ export async function refundOrder(
   request: RefundRequest & { readonly operator: string },
 ): Promise<RefundedOrder> {
   let order = await readAnyOrder(dependencies, orderId);
+  if (order.status === 'REFUNDED' && order.keptAmountMinor > 0) {
+    const { keptAmountMinor: amountMinor, currency } = order;
+    throw notRefundable(
+      order,
+      `is REFUNDED, and ${formatMoney({ amountMinor, currency })} of it did not reach the customer. If they are still owed, name them as amount_minor`,
+    );
+  }
   if (order.status === 'REFUNDED') return { order, outcome: 'refundedBefore' };
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
     if (order.status !== 'PAID' && order.status !== 'FINISHED') throw notRefundable(order, `is ${order.status}`);
@@ -65,7 +74,10 @@ export async function refundOrder(
   });
 }
 
-function notRefundable({ orderId, status, traceId }: OrderRecord, why: string): ApiError {
-  const data = { order_id: orderId, status };
+/** @param why goes on from "Order …" */
+export function notRefundable(order: OrderRecord, why: string, more: Readonly<Record<string, unknown>> = {}): ApiError {
+  const { orderId, status, traceId } = order;
+  const left = leftToRefund(order.keptAmountMinor, order.refunds);
+  const data = { order_id: orderId, status, left_amount_minor: left, ...more };
   return new ApiError('notRefundable', `Order ${orderId} ${why}, so nothing was refunded`, { data, traceId });
 }

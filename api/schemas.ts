@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { MAX_LINES, MAX_QUANTITY } from '../domain/order-lines.ts';
 import { ORDER_ID } from '../domain/order-id.ts';
 import { orderStatuses } from '../domain/order-status.ts';
+import { refundStates } from '../domain/refund.ts';
 import { unquoteKey } from './idempotency-key.ts';
 
 const PRINTABLE_ASCII = /^[\x20-\x7e]+$/;
@@ -90,6 +91,19 @@ const timelineEntrySchema = z.object({
   detail: z.string(),
 });
 
+const refundSchema = z.object({
+  amount_minor: z.int().describe('In minor units of the currency.'),
+  items: z
+    .array(z.object({ item_id: z.string(), quantity: z.int() }))
+    .nullable()
+    .describe('The pieces that the amount is the price of; null if it is of no certain pieces.'),
+  reason: z.string().nullable(),
+  state: z
+    .enum(refundStates)
+    .describe('`asked`: on its way. `accepted`: Stripe has made it. `failed`: it did not reach the customer.'),
+  created_at: z.iso.datetime(),
+});
+
 /** An order as its customer sees it. */
 export const orderSchema = z.object({
   order_id: z.string(),
@@ -110,6 +124,9 @@ export const orderSchema = z.object({
   created_at: z.iso.datetime(),
   updated_at: z.iso.datetime(),
   timeline: z.array(timelineEntrySchema),
+  refunds: z
+    .array(refundSchema)
+    .describe('What was given back of the payment, or is being given back; the oldest first.'),
 });
 
 export type OrderView = z.output<typeof orderSchema>;
@@ -119,6 +136,17 @@ export const operatorOrderSchema = orderSchema.extend({
   timeline: z.array(
     timelineEntrySchema.extend({ by: z.string().nullable().describe('The operator who caused it; null if none did.') }),
   ),
+  refunds: z.array(
+    refundSchema.extend({
+      refund_id: z.string(),
+      restock: z.boolean(),
+      by: z.string().nullable().describe('The operator who asked for it; null if it was none.'),
+      failure_reason: z.string().nullable(),
+      stripe_refund_id: z.string().nullable(),
+      made_at_stripe: z.boolean().describe('Whether it was made at Stripe, and not here.'),
+    }),
+  ),
+  left_amount_minor: z.int().describe('What can still be refunded, in minor units: kept, less what is asked for.'),
   kept_amount_minor: z
     .int()
     .describe('What the shop has kept of the payment, in minor units: charged − refunded − lost in disputes.'),
@@ -158,13 +186,52 @@ export const operatorCancelSchema = z
   .nullish()
   .transform((body) => body ?? { reason: DEFAULT_CANCEL_REASON });
 
-export const refundOrderSchema = z.strictObject(
-  {
-    restock: z.boolean().describe('Whether the goods go back into stock.'),
-    reason: reasonSchema(DEFAULT_REFUND_REASON),
-  },
-  { error: objectProblem },
-);
+const PART_LINES = `must be a list of 1 to ${MAX_LINES} items`;
+const WHOLE_AMOUNT = 'must be a whole number of minor units, from 1';
+
+/** Without `amount_minor` and `items` all that is left is refunded. */
+export const refundOrderSchema = z
+  .strictObject(
+    {
+      restock: z
+        .boolean()
+        .optional()
+        .describe(
+          'Whether the goods go back into stock; needed unless an amount is refunded, which brings nothing back.',
+        ),
+      reason: reasonSchema(DEFAULT_REFUND_REASON),
+      amount_minor: z
+        .int(WHOLE_AMOUNT)
+        .min(1, WHOLE_AMOUNT)
+        .optional()
+        .describe('Refunds this part of what is left, in minor units.'),
+      items: z
+        .array(
+          z.strictObject(
+            {
+              item_id: itemIdSchema,
+              quantity: z.int(WHOLE_QUANTITY).min(1, WHOLE_QUANTITY).max(MAX_QUANTITY, WHOLE_QUANTITY),
+            },
+            { error: objectProblem },
+          ),
+          PART_LINES,
+        )
+        .min(1, PART_LINES)
+        .max(MAX_LINES, PART_LINES)
+        .optional()
+        .describe('Refunds these pieces, at the price that they were sold for.'),
+    },
+    { error: objectProblem },
+  )
+  .superRefine(({ restock, amount_minor: amount, items }, context) => {
+    const issue = (path: string, message: string) => context.addIssue({ code: 'custom', path: [path], message });
+    if (amount !== undefined && items !== undefined)
+      issue('items', 'cannot stand beside amount_minor; send one of them');
+    else if (amount === undefined && restock === undefined)
+      issue('restock', 'must say whether the goods go back into stock');
+    else if (amount !== undefined && restock === true)
+      issue('restock', 'cannot be true for an amount; name the items that came back');
+  });
 
 /** The envelope of every answer of the orders API: snake_case in `data`, camelCase around it. */
 export function envelopeSchema<T extends z.ZodType>(data: T) {

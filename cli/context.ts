@@ -21,7 +21,7 @@ export type Context = {
   /** @throws CliError if Temporal does not answer */
   readonly temporal: () => Promise<Client>;
   /** Connects with the first call. @throws CliError if Temporal does not answer */
-  readonly orderWorkflow: Pick<OrderWorkflowClient, 'cancel' | 'refund' | 'release'>;
+  readonly orderWorkflow: Pick<OrderWorkflowClient, 'cancel' | 'refund' | 'refundPart' | 'release'>;
   readonly close: () => Promise<void>;
 };
 
@@ -63,6 +63,7 @@ export function createContext(settings: CliSettings): Context {
     orderWorkflow: {
       cancel: async (orderId, request) => (await orderWorkflow()).cancel(orderId, request),
       refund: async (order, request) => (await orderWorkflow()).refund(order, request),
+      refundPart: async (orderId, refundId, request) => (await orderWorkflow()).refundPart(orderId, refundId, request),
       release: async (orderId, request) => (await orderWorkflow()).release(orderId, request),
     },
     close: async () => {

@@ -14,6 +14,7 @@ export function describeOrder(order: OrderRecord, workflow: WorkflowState, links
       ['Customer', order.customerId],
       ...order.lines.map((line, index): Field => [index === 0 ? 'Items' : '', describeLine(order, line)]),
       ['Total', formatMoney({ amountMinor: order.totalAmountMinor, currency: order.currency })],
+      ...order.refunds.map((refund, index): Field => [index === 0 ? 'Refunds' : '', describeRefund(order, refund)]),
       ['Created', formatTime(order.createdAt)],
       ['Payment link', order.status === 'WAITING_FOR_PAYMENT' ? order.paymentLink : null],
       ['Tracking', order.trackingNumber],
@@ -46,6 +47,18 @@ function describeLine({ currency }: OrderRecord, line: OrderRecord['lines'][numb
   const { quantity, name, unitAmountMinor, itemId } = line;
   const money = (amountMinor: number) => formatMoney({ amountMinor, currency });
   return `${quantity} × ${name} at ${money(unitAmountMinor)} = ${money(quantity * unitAmountMinor)}  (${itemId})`;
+}
+
+function describeRefund({ currency }: OrderRecord, refund: OrderRecord['refunds'][number]): string {
+  const { amountMinor, items, state, failureReason, madeAtStripe, stripeRefundId } = refund;
+  const pieces = items?.map(({ itemId, quantity }) => `${quantity} × ${itemId}`).join(', ');
+  const notes = [
+    failureReason === null ? state : `${state}: ${failureReason}`,
+    ...(pieces === undefined ? [] : [pieces]),
+    ...(madeAtStripe ? ['made at Stripe'] : []),
+    ...(stripeRefundId === null ? [] : [stripeRefundId]),
+  ];
+  return `${formatMoney({ amountMinor, currency })}  (${notes.join('; ')})`;
 }
 
 function describeTimeline({ timeline }: OrderRecord): string {

@@ -1,10 +1,13 @@
 import { listOrders, type OrderFilter } from '../database/order-pages.ts';
 import { findOrder, type OrderRecord } from '../database/orders.ts';
 import { formatMoney } from '../domain/money.ts';
-import type { RefundRequest } from '../domain/order-message.ts';
+import type { RequestedLine } from '../domain/order-lines.ts';
+import { leftToRefund } from '../domain/refund.ts';
+import { randomOrderId } from '../api/order-id.ts';
 import { cancelOrder } from '../api/cancel-order.ts';
 import { linksElsewhere } from '../api/links-elsewhere.ts';
 import { refundOrder } from '../api/refund-order.ts';
+import { refundPart } from '../api/refund-part.ts';
 import { releaseOrder } from '../api/release-order.ts';
 import type { Context } from './context.ts';
 import { CliError, exitCodes } from './errors.ts';
@@ -55,20 +58,37 @@ export async function cancel(context: Context, orderId: string, reason: string):
   };
 }
 
-/** Refunds an order, and puts its goods back into stock if requested. */
-export async function refund(context: Context, orderId: string, request: RefundRequest): Promise<CommandResult> {
-  const { order, outcome } = await refundOrder(useCaseOf(context), orderId, {
-    ...request,
-    operator: operatorName(),
-  });
-  const { status, totalAmountMinor: amountMinor, currency } = order;
-  const restocked = request.restock ? ', and the goods are back in stock' : '';
+/** What to refund; without an amount and items all that is left. */
+export type RefundOptions = {
+  readonly restock: boolean;
+  readonly reason: string;
+  readonly amountMinor?: number | undefined;
+  readonly items?: readonly RequestedLine[];
+};
+
+/** Refunds an order or a part of it, and puts the goods back into stock if requested. */
+export async function refund(context: Context, orderId: string, options: RefundOptions): Promise<CommandResult> {
+  const { amountMinor, items, restock, reason } = options;
+  const request = { restock, reason, operator: operatorName() };
+  const refundId = randomOrderId();
+  const useCase = useCaseOf(context);
+  const { order, outcome } = await (items !== undefined
+    ? refundPart(useCase, orderId, refundId, { ...request, items })
+    : amountMinor !== undefined
+      ? refundPart(useCase, orderId, refundId, { ...request, amountMinor })
+      : refundOrder(useCase, orderId, request));
+  const { status, currency } = order;
+  const money = (minor: number) => formatMoney({ amountMinor: minor, currency });
+  const part = order.refunds.find((row) => row.refundId === refundId);
+  const refunded = (part ?? order.refunds.findLast(({ isWhole }) => isWhole))?.amountMinor ?? order.totalAmountMinor;
+  const restocked = restock ? ', and the goods are back in stock' : '';
+  const left = part === undefined ? '' : ` ${money(leftToRefund(order.keptAmountMinor, order.refunds))} are left.`;
   const text = {
-    refunded: `Order ${orderId} is ${status}: Stripe has accepted the refund of ${formatMoney({ amountMinor, currency })}${restocked}.`,
+    refunded: `Order ${orderId} is ${status}: Stripe has accepted the refund of ${money(refunded)}${restocked}.${left}`,
     refundedBefore: `Order ${orderId} was already refunded; nothing was changed.`,
     underWay: `The refund of order ${orderId} is under way; no further action is needed. \`order show ${orderId}\` shows how it ends.`,
   }[outcome];
-  return { data: { orderId, status, done: outcome !== 'underWay' }, text };
+  return { data: { orderId, status, refundId: part?.refundId ?? null, done: outcome !== 'underWay' }, text };
 }
 
 /** Has a paid order shipped although its payment is in doubt. */

@@ -1,6 +1,7 @@
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import { asSentence, DEFAULT_CANCEL_REASON, DEFAULT_REFUND_REASON } from '../api/schemas.ts';
 import { isOrderId } from '../domain/order-id.ts';
+import { MAX_QUANTITY, type RequestedLine } from '../domain/order-lines.ts';
 import { orderStatuses, type OrderStatus } from '../domain/order-status.ts';
 import type { Context } from './context.ts';
 import { runDoctor } from './doctor/doctor.ts';
@@ -79,12 +80,29 @@ export function createProgram(onExit: (code: ExitCode) => void): Command {
     .action((orderId: string, options: Json & { reason: string }) =>
       execute(options, (context) => cancel(context, orderId, options.reason)),
     );
-  command(order, 'refund', 'Refund a paid or finished order in full. A repeat changes nothing.')
+  command(
+    order,
+    'refund',
+    'Refund a paid or finished order: all that is left, or a part. A repeat of a full refund changes nothing.',
+  )
     .addArgument(orderIdArgument())
+    .addOption(
+      new Option('--amount <number>', 'only this much, in minor units of the currency, cents for USD')
+        .argParser(wholeNumber(1, MAX_PRICE))
+        .conflicts(['item', 'restock']),
+    )
+    .option('--item <item-id=quantity>', 'only these pieces, at the price of the order; may be repeated', addPieces)
     .option('--restock', 'put the goods back into stock', false)
     .option('--reason <sentence>', 'why, as the customer reads it', asSentence, DEFAULT_REFUND_REASON)
-    .action((orderId: string, options: Json & { restock: boolean; reason: string }) =>
-      execute(options, (context) => refund(context, orderId, { restock: options.restock, reason: options.reason })),
+    .action(
+      (
+        orderId: string,
+        options: Json & { amount?: number; item?: RequestedLine[]; restock: boolean; reason: string },
+      ) => {
+        const { amount: amountMinor, item: items, restock, reason } = options;
+        const part = items === undefined ? { amountMinor } : { items };
+        return execute(options, (context) => refund(context, orderId, { restock, reason, ...part }));
+      },
     );
   command(
     order,
@@ -187,6 +205,15 @@ function wholeNumber(smallest: number, largest: number): (text: string) => numbe
     if (/^\d+$/.test(text) && value >= smallest && value <= largest) return value;
     throw new InvalidArgumentError(`It must be a whole number from ${smallest} to ${largest}.`);
   };
+}
+
+/** `prod_1=2`: two pieces of prod_1, beside those of the options before. */
+function addPieces(text: string, before: readonly RequestedLine[] = []): RequestedLine[] {
+  const [, itemId, quantity] = /^(.+)=(\d+)$/.exec(text) ?? [];
+  if (itemId === undefined || quantity === undefined) {
+    throw new InvalidArgumentError('It must be an item of the order and a quantity, such as prod_1=2.');
+  }
+  return [...before, { itemId, quantity: wholeNumber(1, MAX_QUANTITY)(quantity) }];
 }
 
 function currency(text: string): string {

@@ -4,8 +4,9 @@
  * and no bigint. No zod: this file is part of the workflow bundle.
  */
 import type { OrderLine, RequestedLine } from '../domain/order-lines.ts';
-import type { Doubt, WayBack } from '../domain/charge.ts';
+import type { Charge, Doubt, WayBack } from '../domain/charge.ts';
 import type { RefundRequest } from '../domain/order-message.ts';
+import type { PartRefundRequest, PartRefusal } from '../domain/refund.ts';
 import type { OrderStatus } from '../domain/order-status.ts';
 import type { StripeEvent } from '../domain/stripe-event.ts';
 
@@ -13,6 +14,7 @@ import type { StripeEvent } from '../domain/stripe-event.ts';
 export const ORDER_LIFECYCLE = 'orderLifecycle';
 export const PAYMENT_AFTERCARE = 'paymentAftercare';
 export const REFUND_ORDER = 'refundOrder';
+export const REFUND_PART = 'refundPart';
 export const RECOVER_ORDER = 'recoverOrder';
 
 export const CREATE_UPDATE = 'create';
@@ -41,6 +43,9 @@ export const journaledActivities = [
   'giveBackStock',
   'fulfillOrder',
   'callOffFulfillment',
+  'openPart',
+  'settlePart',
+  'failPart',
 ] as const;
 export type JournaledActivity = (typeof journaledActivities)[number];
 /** One call that was done; its result is undefined if the activity returns nothing. */
@@ -90,6 +95,11 @@ export function aftercareWorkflowId(paymentIntentId: string): string {
 /** The id of the workflow that refunds an order after its end; one order is refunded once. */
 export function refundWorkflowId(orderId: string): string {
   return `refund-${orderId}`;
+}
+
+/** The id of the workflow that refunds a part of an order's payment. */
+export function partWorkflowId(orderId: string, refundId: string): string {
+  return `refund-${orderId}-${refundId}`;
 }
 
 /**
@@ -197,6 +207,25 @@ type Attempts = { readonly refundAttempts?: number };
 /** What a workflow that refunds needs besides the order. */
 type Refunding = Pick<OrderPolicy, 'stripeRetryMaxMs'> & Attempts;
 
+/** Starts `refundPart`; `refundId` is the id of the refund's row, the same each time that it is asked for. */
+export type RefundPartInput = {
+  readonly orderId: string;
+  readonly refundId: string;
+  readonly request: PartRefundRequest;
+} & Refunding;
+
+/** What became of an operator's wish to refund a part. */
+export type RefundPartResult =
+  /** Stripe has accepted it. */
+  | { readonly outcome: 'refunded' }
+  /** It was begun and cannot be done any more; the timeline says why. */
+  | { readonly outcome: 'failed' }
+  | { readonly outcome: 'refused'; readonly refusal: PartRefusal }
+  /** The id stands for another refund. */
+  | { readonly outcome: 'otherRequest' }
+  /** Stripe refunds nothing while the bank has not decided a dispute. */
+  | { readonly outcome: 'disputed' };
+
 export type RefundOrderInput = { readonly orderId: string; readonly request: RefundRequest } & Refunding;
 
 /** The result of the update `cancel`: the order's last status, or its current one while the refund is under way. */
@@ -211,7 +240,11 @@ export type OrderLifecycleResult =
 export type PaymentAftercareInput = { readonly orderId: string; readonly event: StripeEvent } & Refunding;
 
 /** What Stripe did with a refund: accepted it, or had nothing left to refund. */
-export type RefundPaymentResult = { readonly wayBack: WayBack };
+export type RefundPaymentResult = {
+  readonly wayBack: WayBack;
+  /** The charge after it; left out by workers of before there were parts, and if it had been refunded before. */
+  readonly charge?: Charge;
+};
 
 /** The result of holding stock: the order's lines with their price snapshot, or why there is no order. */
 export type HoldStockResult =
@@ -252,10 +285,24 @@ export type OrderChanges = {
   readonly trackingNumber?: string;
   /** What the shop has kept of the payment, in minor units, as of a time in ms since 1970. The latest wins. */
   readonly kept?: { readonly amountMinor: number; readonly asOfMs: number };
+  /** A charge as Stripe says: the rows of its refunds follow it, and if it is the order's, what is kept of it. */
+  readonly charge?: Charge;
+  /** The refund of all that is left is not made after all. */
+  readonly refundWithdrawn?: boolean;
 };
 
 export type TimelineData = {
+  /** All that is left is to be refunded. */
   readonly refund?: RefundRequest;
+  /** A part was refunded. */
+  readonly part?: {
+    readonly refundId: string;
+    readonly amountMinor: number;
+    readonly currency: string;
+    /** The pieces that the amount is the price of; null if an amount was asked for. */
+    readonly items: readonly RequestedLine[] | null;
+    readonly restock: boolean;
+  };
   /** The operator who did it. */
   readonly by?: string;
   /** How long the order waits for its payment from this entry on. */

@@ -38,7 +38,7 @@ async function writeNote(n: number, note: number, connection: Queryable = databa
   const entry = { orderId: idOf(n), source: `note:${note}`, event: 'note', detail: `Note ${note}.` };
   await appendTimelineEntry(connection as Database, {
     ...entry,
-    data: { refund: { restock: true, reason: entry.detail } },
+    data: { by: entry.detail },
   });
 }
 
@@ -87,7 +87,7 @@ describe('the feed of events', () => {
       data: {},
     });
     expect(others).toMatchObject([
-      { eventId: 2, seq: 2, data: { refund: { restock: true, reason: 'Note 1.' } } },
+      { eventId: 2, seq: 2, data: { by: 'Note 1.' } },
       { eventId: 3, seq: 3 },
     ]);
     expect(await listEvents(database, { after: 3, limit: 10 })).toEqual([]);

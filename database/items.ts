@@ -48,7 +48,7 @@ export async function listCountedItems(database: Database): Promise<ItemRecord[]
       SELECT i.item_id AS "itemId", i.name, i.unit_amount_minor AS "unitAmountMinor", i.currency, i.on_sale AS "onSale",
         i.initial, i.restocked, i.available, COALESCE(h.held, 0) AS held
       FROM items i LEFT JOIN (
-        SELECT l.item_id, sum(l.quantity)::bigint AS held
+        SELECT l.item_id, sum(l.quantity - l.given_back)::bigint AS held
         FROM reservation_lines l JOIN reservations r USING (order_id)
         WHERE r.state = 'held'
         GROUP BY l.item_id

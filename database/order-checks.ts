@@ -67,7 +67,7 @@ export async function listStrayStock(database: Database): Promise<HeldStock[]> {
     text: `
       SELECT
         r.order_id AS "orderId", r.run_id AS "runId", o.status, r.created_at AS "heldSince",
-        (SELECT COALESCE(sum(l.quantity), 0)::bigint FROM reservation_lines l WHERE l.order_id = r.order_id) AS pieces
+        (SELECT COALESCE(sum(l.quantity - l.given_back), 0)::bigint FROM reservation_lines l WHERE l.order_id = r.order_id) AS pieces
       FROM reservations r LEFT JOIN orders o USING (order_id)
       WHERE r.state = 'held' AND (o.status IS NULL OR o.status IN ('CANCELLED', 'EXPIRED'))
       ORDER BY r.created_at, r.order_id`,

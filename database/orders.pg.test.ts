@@ -3,14 +3,8 @@ import type { TimelineEntry } from '../contracts/messages.ts';
 import { type OrderStatus, orderStatuses } from '../domain/order-status.ts';
 import { createTestDatabase, type TestDatabase } from '../dev/stack/test-database.ts';
 import { createDatabase, type Database } from './database.ts';
-import {
-  appendTimelineEntry,
-  findOrder,
-  findOrderIdByPaymentIntent,
-  insertOrder,
-  type NewOrder,
-  TimelineConflictError,
-} from './orders.ts';
+import { appendTimelineEntry, findOrder, findOrderIdByPaymentIntent, insertOrder, type NewOrder } from './orders.ts';
+import { TimelineConflictError } from './timeline.ts';
 
 let testDatabase: TestDatabase;
 let database: Database;

@@ -78,7 +78,7 @@ export async function giveBackStock(
       // Item rows are always locked in the order of their ids, so that orders cannot deadlock.
       text: `
         WITH held AS (
-          SELECT i.item_id, l.quantity
+          SELECT i.item_id, l.quantity - l.given_back AS quantity
           FROM items i JOIN reservation_lines l USING (item_id)
           WHERE l.order_id = $1
           ORDER BY i.item_id
@@ -89,6 +89,86 @@ export async function giveBackStock(
       values: [orderId],
     });
   });
+}
+
+/**
+ * Gives back pieces of an order that keeps the rest, as far as they are not back yet.
+ *
+ * @param pieces all that has come back in parts so far; an item may be named more than once
+ */
+export async function giveBackPieces(
+  connection: Queryable,
+  orderId: string,
+  pieces: readonly RequestedLine[],
+): Promise<void> {
+  // The reservation first, as everywhere; what is released has nothing left to give back.
+  const locked = await connection.query({
+    name: 'reservations.lock-held',
+    text: `SELECT FROM reservations WHERE order_id = $1 AND state = 'held' FOR UPDATE`,
+    values: [orderId],
+  });
+  if (locked.rowCount === 0) return;
+  await connection.query({
+    name: 'items.give-back-pieces',
+    text: `
+      WITH wanted AS (
+        SELECT item_id, sum(quantity) AS quantity
+        FROM unnest($2::text[], $3::integer[]) AS piece (item_id, quantity)
+        GROUP BY item_id
+      ), back AS (
+        SELECT i.item_id, (LEAST(w.quantity, l.quantity) - l.given_back)::integer AS quantity
+        FROM items i JOIN reservation_lines l USING (item_id) JOIN wanted w USING (item_id)
+        WHERE l.order_id = $1 AND LEAST(w.quantity, l.quantity) > l.given_back
+        ORDER BY i.item_id
+        FOR NO KEY UPDATE OF i
+      ), lines AS (
+        UPDATE reservation_lines l SET given_back = l.given_back + back.quantity
+        FROM back WHERE l.order_id = $1 AND l.item_id = back.item_id
+      )
+      UPDATE items SET available = available + back.quantity FROM back WHERE items.item_id = back.item_id`,
+    values: [orderId, pieces.map(({ itemId }) => itemId), pieces.map(({ quantity }) => quantity)],
+  });
+}
+
+/**
+ * Writes down that the order's goods are being shipped; from now on none of them can be kept back.
+ *
+ * @returns the pieces that were refunded before that, and are not shipped
+ */
+export async function beginShipment(database: Database, orderId: string): Promise<RequestedLine[]> {
+  const began = await database.query<{ kept_back: RequestedLine[] }>({
+    name: 'reservations.begin-shipment',
+    // All of it is in this one row: what another table says may be older than the lock.
+    text: `
+      UPDATE reservations SET shipping_since = COALESCE(shipping_since, clock_timestamp())
+      WHERE order_id = $1
+      RETURNING kept_back`,
+    values: [orderId],
+  });
+  return began.rows[0]?.kept_back ?? [];
+}
+
+/** Keeps pieces of an order from being shipped. To be called behind the lock of {@link isBeingShipped}. */
+export async function keepBack(
+  connection: Queryable,
+  orderId: string,
+  pieces: readonly RequestedLine[],
+): Promise<void> {
+  await connection.query({
+    name: 'reservations.keep-back',
+    text: 'UPDATE reservations SET kept_back = kept_back || $2::jsonb WHERE order_id = $1',
+    values: [orderId, JSON.stringify(pieces)],
+  });
+}
+
+/** Whether the goods were asked to be shipped. Locks the reservation, so that it stays so until the transaction ends. */
+export async function isBeingShipped(connection: Queryable, orderId: string): Promise<boolean> {
+  const found = await connection.query<{ began: boolean }>({
+    name: 'reservations.is-being-shipped',
+    text: 'SELECT shipping_since IS NOT NULL AS began FROM reservations WHERE order_id = $1 FOR UPDATE',
+    values: [orderId],
+  });
+  return found.rows[0]?.began === true;
 }
 
 /**

@@ -11,6 +11,8 @@ export type Refund = {
   readonly status: string;
   /** The order id that our key wrote into its metadata; null for a refund made in Stripe's dashboard. */
   readonly orderId: string | null;
+  /** Of a part that an operator refunded here: the id of its row, which our own key wrote into it. */
+  readonly partId?: string;
   readonly failureReason: string | null;
 };
 
@@ -71,12 +73,26 @@ export function isRefundBlocked({ disputes }: Charge): boolean {
   return disputes.some((dispute) => !isDecided(dispute) && !isInquiry(dispute));
 }
 
+/**
+ * The final statuses of a refund whose money is back with the shop (https://docs.stripe.com/refunds#failed-refunds).
+ */
+export const DID_NOT_ARRIVE: ReadonlySet<string> = new Set(['failed', 'canceled']);
+
 /** Returns how much of a charge the shop has kept, in minor units: charged − refunded − lost in disputes. */
-export function keptOf({ amountMinor, refundedMinor, disputes }: Charge): number {
-  const lost = disputes
-    .filter(({ status }) => status === 'lost')
-    .reduce((sum, dispute) => sum + dispute.amountMinor, 0);
-  return Math.max(0, amountMinor - refundedMinor - lost);
+export function keptOf(charge: Charge): number {
+  return Math.max(0, charge.amountMinor - charge.refundedMinor - lostOf(charge));
+}
+
+/** Returns how much of a charge banks have taken back for good, in minor units. */
+export function lostOf({ disputes }: Pick<Charge, 'disputes'>): number {
+  return disputes.filter(({ status }) => status === 'lost').reduce((sum, { amountMinor }) => sum + amountMinor, 0);
+}
+
+/** Returns what Stripe has accepted to refund, and has not got back, in minor units. */
+export function refundedOf(refunds: readonly Refund[]): number {
+  return refunds
+    .filter(({ status }) => !DID_NOT_ARRIVE.has(status))
+    .reduce((sum, { amountMinor }) => sum + amountMinor, 0);
 }
 
 /**
@@ -90,8 +106,13 @@ export function doubtsAbout(charge: Charge): Doubt[] {
   if (charge.disputes.some((dispute) => !isDecided(dispute))) found.push('disputed');
   if (charge.review?.open === true) found.push('in_review');
   if (charge.fraudWarnings.length > 0 && !wonAllDisputes(charge)) found.push('fraud_warning');
-  if (kept < charge.amountMinor) found.push('part_refunded');
+  if (kept + refundedByUs(charge) < charge.amountMinor) found.push('part_refunded');
   return found;
+}
+
+/** What an operator has refunded here of an order that is to be shipped all the same. */
+function refundedByUs({ refunds }: Charge): number {
+  return refundedOf(refunds.filter(({ orderId }) => orderId !== null));
 }
 
 /** If the bank has decided a dispute, that overrules its earlier warning. */
@@ -133,11 +154,6 @@ export function notesOn(charge: Charge): Note[] {
   ];
 }
 
-/**
- * The final statuses of a refund whose money is back with the shop (https://docs.stripe.com/refunds#failed-refunds).
- */
-const DID_NOT_ARRIVE: ReadonlySet<string> = new Set(['failed', 'canceled']);
-
 /** Whether a refund that we made for this order did not reach the customer, so that the shop must pay another way. */
 export function hasFailedRefund({ refunds }: Charge, orderId: string): boolean {
   return refunds.some((refund) => refund.orderId === orderId && DID_NOT_ARRIVE.has(refund.status));
@@ -160,7 +176,7 @@ function notesOnRefund({ refundId, amountMinor, status, orderId, failureReason }
     notes.push({
       source: `refund:${refundId}:failed`,
       event: 'refund.failed',
-      detail: `The refund of ${amount} did not reach the customer (${inWords(failureReason ?? status)}); the shop must pay it another way.`,
+      detail: `The refund of ${amount} did not reach the customer (${inWords(failureReason ?? status)}); refund it again, or pay it another way.`,
       alarm: true,
     });
   }

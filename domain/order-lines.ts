@@ -22,3 +22,11 @@ export function mergeLines(requested: readonly RequestedLine[]): RequestedLine[]
   }
   return Array.from(quantities, ([itemId, quantity]) => ({ itemId, quantity }));
 }
+
+/** Returns the lines without these pieces; a line of which nothing is left is left out. */
+export function withoutPieces<T extends RequestedLine>(lines: readonly T[], pieces: readonly RequestedLine[]): T[] {
+  const taken = new Map(mergeLines(pieces).map(({ itemId, quantity }) => [itemId, quantity]));
+  return lines
+    .map((line) => ({ ...line, quantity: line.quantity - (taken.get(line.itemId) ?? 0) }))
+    .filter(({ quantity }) => quantity > 0);
+}

@@ -78,6 +78,6 @@ function optionsOf(kind: WorkerKind, dependencies: WorkerDependencies): Partial<
         ...(stripeIsReal && { maxTaskQueueActivitiesPerSecond: REAL_STRIPE_CALLS_PER_SECOND }),
       };
     case 'fulfillment':
-      return { activities: createFulfillmentActivities({ fulfillment }) };
+      return { activities: createFulfillmentActivities({ fulfillment, database }) };
   }
 }

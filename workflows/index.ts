@@ -3,3 +3,4 @@ export { orderLifecycle } from './order-lifecycle.ts';
 export { paymentAftercare } from './payment-aftercare.ts';
 export { recoverOrder } from './recover-order.ts';
 export { refundOrder } from './refund-order.ts';
+export { refundPart } from './refund-part.ts';

@@ -1,14 +1,14 @@
 import { CancellationScope, condition, continueAsNew, log, setHandler } from '@temporalio/workflow';
 import type { StoredOrder } from '../activities/orders.ts';
-import type { OrderChanges, PaymentAftercareInput } from '../contracts/messages.ts';
+import type { PaymentAftercareInput } from '../contracts/messages.ts';
 import { decideAftercare, noteReturned, paymentToLookAt } from '../domain/aftercare.ts';
-import { type Charge, keptOf, type Note } from '../domain/charge.ts';
+import type { Charge } from '../domain/charge.ts';
 import { must } from '../domain/must.ts';
 import type { StripeEvent } from '../domain/stripe-event.ts';
 import { noteRefundDelayed } from './order/describe.ts';
 import { type Activities, connectActivities } from './shared/activities.ts';
-import { hasLongHistory, recordRefundAfterTheEnd, refundUntilAccepted } from './shared/refund.ts';
-import { alarm, reportEvent } from './shared/report.ts';
+import { recordNote } from './shared/record-note.ts';
+import { hasLongHistory, recordRefundAfterTheEnd, refundPayment } from './shared/refund.ts';
 import { stripeEventSignal } from './shared/stripe-event-signal.ts';
 
 /**
@@ -60,21 +60,11 @@ class Aftercare {
       event,
       charge,
     );
-    const kept = { amountMinor: keptOf(charge), asOfMs: charge.readAtMs };
-    const changes: OrderChanges = paymentIntentId === order.paymentIntentId ? { kept } : {};
-    for (const note of notes) await this.#note(order, note, changes);
+    for (const note of notes) await recordNote(this.#activities, order, note, { charge });
     if (action.do === 'return') await this.#return(order, event, charge);
-    if (action.do === 'refunded') await recordRefundAfterTheEnd(this.#activities, orderId, action.detail, kept);
-  }
-
-  async #note(order: StoredOrder, note: Note, changes: OrderChanges = {}): Promise<void> {
-    if (order.sources.includes(note.source)) return;
-    const { source, event, detail } = note;
-    if (note.alarm === true) alarm(detail, { orderId: order.orderId });
-    await this.#activities.orders.recordTimelineEntry.executeWithOptions({ summary: event }, [
-      { orderId: order.orderId, source, event, detail, changes },
-    ]);
-    reportEvent(order.orderId, event, order.status);
+    if (action.do === 'refunded') {
+      await recordRefundAfterTheEnd(this.#activities, orderId, action.detail, { charge });
+    }
   }
 
   /** Refunds a payment that the order does not need. */
@@ -83,13 +73,13 @@ class Aftercare {
     const { paymentIntentId } = charge;
     log.warn('The order does not need this payment; it is being refunded', { orderId, paymentIntentId });
     let known = this.#pending.length;
-    const wayBack = await refundUntilAccepted(this.#activities, {
+    const { wayBack, charge: refunded = charge } = await refundPayment(this.#activities, {
       orderId,
       paymentIntentId,
       longestPauseMs: this.#input.stripeRetryMaxMs,
       attempts: this.#input.refundAttempts,
       onRefused: async (attempts, why) => {
-        if (attempts === 1) await this.#note(order, noteRefundDelayed(paymentIntentId, why));
+        if (attempts === 1) await recordNote(this.#activities, order, noteRefundDelayed(paymentIntentId, why));
         // Events that have come meanwhile are about this payment, and the next run begins by reading it.
         if (hasLongHistory()) {
           await continueAsNew<typeof paymentAftercare>({ ...this.#input, event, refundAttempts: attempts });
@@ -101,6 +91,6 @@ class Aftercare {
       pause: (forMs) =>
         condition(() => this.#pending.length > known, forMs, { summary: 'Before Stripe is asked again' }),
     });
-    await this.#note(order, noteReturned(charge, wayBack));
+    await recordNote(this.#activities, order, noteReturned(charge, wayBack), { charge: refunded });
   }
 }

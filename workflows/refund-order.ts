@@ -6,7 +6,7 @@ import { describeWayBack, isRefundBlocked, type WayBack, wayBackOf } from '../do
 import { noteRefundDelayed, writtenBy } from './order/describe.ts';
 import { connectActivities } from './shared/activities.ts';
 import { failedWith } from './shared/failed-with.ts';
-import { hasLongHistory, recordRefundAfterTheEnd, refundUntilAccepted } from './shared/refund.ts';
+import { hasLongHistory, nothingKept, recordRefundAfterTheEnd, refundPayment } from './shared/refund.ts';
 
 /**
  * Refunds an order that is FINISHED, for an operator. The workflow id is `refund-<order id>`, so that a repeated
@@ -51,7 +51,7 @@ async function refund(input: RefundOrderInput): Promise<RefundResult> {
       throw error;
     }
   }
-  const wayBack = await refundUntilAccepted(
+  const { wayBack, charge } = await refundPayment(
     { payment },
     {
       orderId,
@@ -72,7 +72,12 @@ async function refund(input: RefundOrderInput): Promise<RefundResult> {
   if (request.restock) {
     await stock.giveBackStock.executeWithOptions({ summary: 'Give the stock back' }, [{ orderId, runId: order.runId }]);
   }
-  await recordRefundAfterTheEnd({ orders }, orderId, describeRefund(request.reason, wayBack, request.restock));
+  await recordRefundAfterTheEnd(
+    { orders },
+    orderId,
+    describeRefund(request.reason, wayBack, request.restock),
+    nothingKept(charge),
+  );
   return { outcome: 'refunded' };
 }
 

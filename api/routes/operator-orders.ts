@@ -1,9 +1,10 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { OrderRecord } from '../../database/orders.ts';
+import { leftToRefund } from '../../domain/refund.ts';
 import { type Dependencies, readAnyOrder } from '../dependencies.ts';
 import { success } from '../envelope.ts';
-import { toOrderView } from '../order-view.ts';
+import { toOrderView, toRefundView } from '../order-view.ts';
 import { operatorOrdersQuery, operatorOrdersSchema, toOrdersView } from '../page-schemas.ts';
 import { envelopeSchema, operatorOrderSchema } from '../schemas.ts';
 import { errorResponses } from './error-responses.ts';
@@ -71,6 +72,16 @@ export function toOperatorView(order: OrderRecord): z.output<typeof operatorOrde
       detail,
       by: data.by ?? null,
     })),
+    refunds: order.refunds.map((refund) => ({
+      ...toRefundView(refund),
+      refund_id: refund.refundId,
+      restock: refund.restock,
+      by: refund.requestedBy,
+      failure_reason: refund.failureReason,
+      stripe_refund_id: refund.stripeRefundId,
+      made_at_stripe: refund.madeAtStripe,
+    })),
+    left_amount_minor: leftToRefund(order.keptAmountMinor, order.refunds),
     kept_amount_minor: order.keptAmountMinor,
     checkout_session_id: order.checkoutSessionId,
     payment_intent_id: order.paymentIntentId,

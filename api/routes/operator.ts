@@ -1,11 +1,13 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { emptyBodySchema, operatorCancelSchema, refundOrderSchema } from '../schemas.ts';
+import { emptyBodySchema, idempotencyKeySchema, operatorCancelSchema, refundOrderSchema } from '../schemas.ts';
 import { operatorOf } from '../actor.ts';
 import { cancelOrder } from '../cancel-order.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { success } from '../envelope.ts';
-import { refundOrder } from '../refund-order.ts';
+import { refundIdOfKey, randomOrderId } from '../order-id.ts';
+import { refundOrder, type RefundedOrder } from '../refund-order.ts';
+import { refundPart } from '../refund-part.ts';
 import { releaseOrder } from '../release-order.ts';
 import { errorResponses } from './error-responses.ts';
 import { operatorEventRoutes } from './operator-events.ts';
@@ -17,6 +19,20 @@ const orderParams = z.object({ orderID: z.string() });
 
 /** The operators' routes; addSignIn lets nobody else in. They exist only with sign-in or OPERATOR_TOKEN. */
 export function operatorRoutes(dependencies: Dependencies): FastifyPluginAsyncZod {
+  /** All that is left, or the part that the body names. */
+  async function refund(
+    orderId: string,
+    { restock = false, reason, amount_minor: amountMinor, items }: z.output<typeof refundOrderSchema>,
+    { operator, key }: { readonly operator: string; readonly key: string | undefined },
+  ): Promise<RefundedOrder> {
+    const request = { restock, reason, operator };
+    const refundId = key === undefined ? randomOrderId() : refundIdOfKey(orderId, key);
+    if (amountMinor !== undefined) return refundPart(dependencies, orderId, refundId, { ...request, amountMinor });
+    if (items === undefined) return refundOrder(dependencies, orderId, request);
+    const pieces = items.map(({ item_id: itemId, quantity }) => ({ itemId, quantity }));
+    return refundPart(dependencies, orderId, refundId, { ...request, items: pieces });
+  }
+
   return async (app) => {
     await app.register(operatorOrderRoutes(dependencies));
     await app.register(operatorItemRoutes(dependencies));
@@ -62,17 +78,18 @@ export function operatorRoutes(dependencies: Dependencies): FastifyPluginAsyncZo
           'means that Stripe has accepted the refund. A repeat changes nothing.',
         tags: ['Operators'],
         params: orderParams,
+        headers: z.looseObject({ 'idempotency-key': idempotencyKeySchema }),
         body: refundOrderSchema,
         response: {
-          200: operatorOrder.describe('The order is refunded.'),
+          200: operatorOrder.describe('Stripe has accepted the refund.'),
           202: operatorOrder.describe('The refund is under way; read the order to see how it ends.'),
-          ...errorResponses(400, 401, 404, 409, 413, 415, 429, 500, 503),
+          ...errorResponses(400, 401, 404, 409, 413, 415, 422, 429, 500, 503),
         },
       },
       handler: async (request, reply) => {
-        const { order, outcome } = await refundOrder(dependencies, request.params.orderID, {
-          ...request.body,
+        const { order, outcome } = await refund(request.params.orderID, request.body, {
           operator: operatorOf(request),
+          key: request.headers['idempotency-key'],
         });
         const view = toOperatorView(order);
         return outcome === 'underWay'

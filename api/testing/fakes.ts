@@ -35,6 +35,7 @@ export function orderRecord(changes: Partial<OrderRecord> = {}): OrderRecord {
       { itemId: 'prod_SNjQpQjNC8QuaD', name: 'Book', quantity: 5, unitAmountMinor: 500 },
     ],
     keptAmountMinor: 0,
+    refunds: [],
     timeline: [timelineEntry({ status, event: 'order.created', detail: 'The order was made.' })],
     ...changes,
   };
@@ -55,6 +56,7 @@ export type FakeAnswers = {
   readonly create?: (input: OrderLifecycleInput) => Promise<CreateResult>;
   readonly cancel?: (orderId: string) => Promise<CancelOutcome>;
   readonly refund?: (order: Pick<OrderRecord, 'orderId' | 'status'>) => Promise<RefundOutcome>;
+  readonly refundPart?: Dependencies['orderWorkflow']['refundPart'];
   readonly release?: (orderId: string) => Promise<ReleaseOutcome>;
   readonly customerReturned?: () => Promise<void>;
 };
@@ -112,6 +114,10 @@ export function fakeDependencies(answers: FakeAnswers = {}) {
       refund: async (order: Pick<OrderRecord, 'orderId' | 'status'>, request: RefundRequest) => {
         asked.push({ refund: order.orderId, status: order.status, ...request });
         return answers.refund?.(order) ?? { outcome: 'closed' };
+      },
+      refundPart: async (orderId, refundId, request) => {
+        asked.push({ refundPart: orderId, refundId, ...request });
+        return answers.refundPart?.(orderId, refundId, request) ?? { outcome: 'underWay' };
       },
       release: async (orderId: string, request: ReleaseRequest) => {
         asked.push({ release: orderId, ...request });

@@ -8,12 +8,14 @@ import {
   type JournalEntry,
   PAYMENT_AFTERCARE,
   REFUND_ORDER,
+  REFUND_PART,
   taskQueues,
 } from '../../contracts/messages.ts';
 import type { Database } from '../../database/database.ts';
 import { appendTimelineEntry, findOrder, insertOrder } from '../../database/orders.ts';
+import { failPart, openPart, settlePart } from '../../database/refunds.ts';
 import { callOffShipment, insertShipment } from '../../database/shipments.ts';
-import { giveBackStock, holdStock, ReservationReleasedError } from '../../database/stock.ts';
+import { beginShipment, giveBackStock, holdStock, ReservationReleasedError } from '../../database/stock.ts';
 import type { Context } from '../context.ts';
 import { CliError, exitCodes, reasonOf } from '../errors.ts';
 import { type Finding, ok, problem } from './finding.ts';
@@ -81,11 +83,17 @@ async function redo({ database, settings }: Context, { activity, input, result }
     },
     giveBackStock: (held) => giveBackStock(database, held),
     fulfillOrder: async ({ orderId }, end) => {
+      await beginShipment(database, orderId);
       if (hasBuiltInWarehouse && end.outcome === 'shipped') await insertShipment(database, orderId, end.trackingNumber);
     },
     callOffFulfillment: async ({ orderId }, end) => {
       if (hasBuiltInWarehouse && end.outcome === 'calledOff') await callOffShipment(database, orderId);
     },
+    openPart: async (part, opened) => {
+      if (opened.outcome === 'open') await openPart(database, part);
+    },
+    settlePart: (part) => settlePart(database, part),
+    failPart: (part) => failPart(database, part),
   };
   await (redoing[activity] as (input: unknown, result: unknown) => Promise<unknown>)(input, result);
 }
@@ -114,7 +122,7 @@ async function holdAgain(database: Database, wanted: Parameters<typeof holdStock
 /** Lists the workflows that look after orders that have ended: refunds, and the aftercare of payments. */
 export async function listLaterWorkflows(context: Context, client: Client): Promise<string[]> {
   const { orders } = taskQueues(context.settings.config.temporal.taskQueuePrefix);
-  const query = `TaskQueue = '${orders}' AND WorkflowType IN ('${REFUND_ORDER}', '${PAYMENT_AFTERCARE}')`;
+  const query = `TaskQueue = '${orders}' AND WorkflowType IN ('${REFUND_ORDER}', '${REFUND_PART}', '${PAYMENT_AFTERCARE}')`;
   const found: { readonly workflowId: string; readonly startTime: Date }[] = [];
   for await (const workflow of client.workflow.list({ query })) found.push(workflow);
   found.sort((left, right) => left.startTime.getTime() - right.startTime.getTime());

@@ -39,6 +39,7 @@ type Row = {
   readonly reservation: 'held' | 'released' | null;
   /** Whether the reservation's lines are the order's. */
   readonly linesMatch: boolean;
+  readonly refunds: readonly { stripeRefundId: string | null; amountMinor: number; state: string }[];
   readonly timeline: readonly {
     seq: number;
     at: string;
@@ -81,7 +82,9 @@ async function readRows(database: Queryable): Promise<Row[]> {
           EXCEPT SELECT item_id, quantity FROM order_lines l WHERE l.order_id = o.order_id)
       ) AS "linesMatch",
       COALESCE((SELECT json_agg(json_build_object('seq', t.seq, 'at', t.at, 'status', t.status, 'event', t.event, 'data', t.data)
-        ORDER BY t.seq) FROM order_timeline t WHERE t.order_id = o.order_id), '[]') AS timeline
+        ORDER BY t.seq) FROM order_timeline t WHERE t.order_id = o.order_id), '[]') AS timeline,
+      COALESCE((SELECT json_agg(json_build_object('stripeRefundId', f.stripe_refund_id, 'amountMinor', f.amount_minor,
+        'state', f.state)) FROM refunds f WHERE f.order_id = o.order_id), '[]') AS refunds
     FROM orders o LEFT JOIN reservations r USING (order_id)`);
   return found.rows;
 }
@@ -91,7 +94,8 @@ async function stockViolations(database: Queryable): Promise<string[]> {
   const items = await database.query<{ item_id: string; expected: number; available: number; held: number }>(`
     SELECT i.item_id, i.initial + i.restocked AS expected, i.available, COALESCE(sum(l.quantity), 0)::integer AS held
     FROM items i LEFT JOIN (
-      SELECT item_id, quantity FROM reservation_lines JOIN reservations USING (order_id) WHERE state = 'held'
+      SELECT item_id, quantity - given_back AS quantity
+      FROM reservation_lines JOIN reservations USING (order_id) WHERE state = 'held'
     ) l USING (item_id)
     GROUP BY i.item_id`);
   const orphans = await database.query<{ order_id: string }>(
@@ -160,6 +164,16 @@ function moneyViolations(row: Row, ledger: Ledger): string[] {
   const straysKept = strays.reduce((sum, charge) => sum + keptOf(charge, ledger), 0);
   if (atStripe - straysKept !== keptAmountMinor) {
     problems.push(`I9: Stripe keeps ${atStripe - straysKept} of order ${orderId}, its row says ${keptAmountMinor}`);
+  }
+  for (const { id, amountMinor, status: word } of refunds) {
+    const known = row.refunds.find(({ stripeRefundId }) => stripeRefundId === id);
+    const state = word === 'failed' || word === 'canceled' ? 'failed' : 'accepted';
+    if (known?.state !== state || known.amountMinor !== amountMinor) {
+      const here = known === undefined ? 'unknown' : `${known.state} with ${known.amountMinor}`;
+      problems.push(
+        `I9: the refund ${id} of order ${orderId} is ${state} with ${amountMinor} at Stripe, and ${here} here`,
+      );
+    }
   }
   return problems;
 }

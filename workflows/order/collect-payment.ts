@@ -142,12 +142,12 @@ async function closeSession({ activities }: Order, sessionId: string): Promise<C
 /** Refunds a payment that does not match the order, and ends the order. */
 async function refuse(order: Order, paymentIntentId: string, detail: string): Promise<void> {
   await order.timeline.note({ source: 'payment.refused', event: 'payment.refused', detail, alarm: true });
-  await order.refundPayment(paymentIntentId);
+  const { charge } = await order.refundPayment(paymentIntentId);
   await order.giveBackStock();
   // So that the order recognizes the payment if Stripe sends more events about it.
   order.payment = { paymentIntentId, charge: undefined, asOfMs: 0 };
   await order.timeline.transition('CANCELLED', `${detail} It was refunded in full.`, {
     paymentIntentId,
-    kept: nothingKept(),
+    ...nothingKept(charge),
   });
 }

@@ -7,15 +7,7 @@ import {
   TimeoutFailure,
 } from '@temporalio/workflow';
 import { type FulfillmentResult } from '../../contracts/messages.ts';
-import {
-  describeWayBack,
-  type Doubt,
-  doubtsAbout,
-  keptOf,
-  notesOn,
-  type WayBack,
-  wayBackOf,
-} from '../../domain/charge.ts';
+import { describeWayBack, type Doubt, doubtsAbout, notesOn, type WayBack, wayBackOf } from '../../domain/charge.ts';
 import { must, unreachable } from '../../domain/must.ts';
 import {
   type OrderMessage,
@@ -180,8 +172,7 @@ async function lookAtPayment(order: Order): Promise<boolean> {
 /** Writes what is known of the charge to the timeline. */
 async function recordCharge(order: Order): Promise<void> {
   const charge = must(paymentOf(order).charge, 'a charge that was read');
-  const kept = { amountMinor: keptOf(charge), asOfMs: charge.readAtMs };
-  for (const note of notesOn(charge)) await order.timeline.note(note, { changes: { kept } });
+  for (const note of notesOn(charge)) await order.timeline.note(note, { changes: { charge } });
 }
 
 /** Waits for a message, at most `forMs`. Returns whether one has come. */
@@ -246,6 +237,7 @@ async function undo(order: Order, why: Undelivered): Promise<void> {
     const note = { source: `${REFUND_REQUESTED}:PAID`, event: REFUND_REQUESTED, detail };
     await order.timeline.note(note, { data: { refund: why.refund, ...writtenBy(why.refund.operator) } });
   }
+  const { paymentIntentId } = paymentOf(order);
   if (order.fulfilling) {
     const { orderId } = order;
     const result = await order.activities.fulfillment.callOffFulfillment({ orderId });
@@ -253,17 +245,17 @@ async function undo(order: Order, why: Undelivered): Promise<void> {
       log.warn('The order was shipped before it could be called off', { orderId });
       await finish(order, result.trackingNumber);
       if ('wayBack' in why)
-        await order.timeline.transition('REFUNDED', describeWayBack(why.wayBack), { kept: nothingKept() });
-      else await order.timeline.note(NOT_REFUNDED);
+        await order.timeline.transition('REFUNDED', describeWayBack(why.wayBack), nothingKept(paymentOf(order).charge));
+      else await order.timeline.note(NOT_REFUNDED, { changes: { refundWithdrawn: true } });
       return;
     }
   }
-  const { paymentIntentId } = paymentOf(order);
-  const wayBack = 'wayBack' in why ? why.wayBack : await order.refundPayment(paymentIntentId);
+  const { wayBack, charge } =
+    'wayBack' in why ? { ...why, charge: paymentOf(order).charge } : await order.refundPayment(paymentIntentId);
   const restock = 'wayBack' in why || why.refund.restock;
   if (restock) await order.giveBackStock();
   const reason = 'wayBack' in why ? 'The order was not shipped.' : why.refund.reason;
-  await order.timeline.transition('REFUNDED', `${reason} ${describeWayBack(wayBack)}`, { kept: nothingKept() });
+  await order.timeline.transition('REFUNDED', `${reason} ${describeWayBack(wayBack)}`, nothingKept(charge));
 }
 
 const NOT_REFUNDED = {

@@ -6,8 +6,9 @@ import {
   RECOVER_ORDER,
   type RecoverOrderInput,
   type Refusal,
+  type RefundPaymentResult,
 } from '../../contracts/messages.ts';
-import { type Charge, type Doubt, keptOf, type WayBack } from '../../domain/charge.ts';
+import { type Charge, type Doubt, keptOf } from '../../domain/charge.ts';
 import { totalOf } from '../../domain/money.ts';
 import type { OrderLine } from '../../domain/order-lines.ts';
 import type { OrderMessage, RefundRequest } from '../../domain/order-message.ts';
@@ -15,7 +16,7 @@ import { isTerminal, type OrderStatus } from '../../domain/order-status.ts';
 import type { Payment } from '../../domain/payment.ts';
 import type { StripeEvent } from '../../domain/stripe-event.ts';
 import { connectActivities } from '../shared/activities.ts';
-import { hasLongHistory, refundUntilAccepted } from '../shared/refund.ts';
+import { hasLongHistory, refundPayment } from '../shared/refund.ts';
 import { describeRefusal, noteRefundDelayed } from './describe.ts';
 import { handOverToAftercare } from './hand-over.ts';
 import { Inbox } from './inbox.ts';
@@ -133,8 +134,8 @@ export class Order {
   }
 
   /** Refunds the order's payment, or one that it refuses, however long Stripe takes. A message ends a pause early. */
-  async refundPayment(paymentIntentId: string): Promise<WayBack> {
-    return refundUntilAccepted(this.activities, {
+  async refundPayment(paymentIntentId: string): Promise<RefundPaymentResult> {
+    return refundPayment(this.activities, {
       orderId: this.orderId,
       paymentIntentId,
       longestPauseMs: this.policy.stripeRetryMaxMs,

@@ -1,13 +1,11 @@
 import { log, sleep, workflowInfo } from '@temporalio/workflow';
 import { PAYMENT_DISPUTED, REFUND_REFUSED, STRIPE_KEPT_FAILURE } from '../../contracts/failures.ts';
-import type { OrderChanges } from '../../contracts/messages.ts';
-import type { WayBack } from '../../domain/charge.ts';
+import type { OrderChanges, RefundPaymentResult } from '../../contracts/messages.ts';
+import type { Charge } from '../../domain/charge.ts';
 import { transitionEvent } from '../../domain/order-status.ts';
 import type { Activities } from './activities.ts';
 import { failedWith } from './failed-with.ts';
 import { alarm, reportEvent } from './report.ts';
-
-type Kept = NonNullable<OrderChanges['kept']>;
 
 const FIRST_PAUSE_MS = 1_000;
 
@@ -70,23 +68,40 @@ type RefundOptions = {
 };
 
 /**
- * Refunds all that is left of a payment, however long Stripe takes to accept it: a balance that is too low, or a
- * dispute that the bank has not decided, may take weeks. Pauses grow to hours.
+ * Refunds all that is left of a payment, however long Stripe takes to accept it.
  *
- * @returns how the money went back; it may already have gone back, or have gone with a lost dispute
- * @throws every failure but `PaymentDisputed`, `RefundRefused` and `StripeKeptFailure`, which are retried
+ * @returns how the money went back; it may have gone back before, or with a lost dispute
+ * @throws as {@link untilAccepted}
  */
-export async function refundUntilAccepted(
+export async function refundPayment(
   { payment }: Pick<Activities, 'payment'>,
+  options: RefundOptions,
+): Promise<RefundPaymentResult> {
+  const { orderId, paymentIntentId } = options;
+  return untilAccepted(options, (generation) =>
+    payment.refundPayment.executeWithOptions({ summary: 'Refund the payment' }, [
+      { orderId, paymentIntentId, generation },
+    ]),
+  );
+}
+
+/**
+ * Asks Stripe for a refund until it accepts: a balance that is too low, or a dispute that the bank has not decided, may
+ * take weeks. Pauses grow to hours.
+ *
+ * @param ask asks under the idempotency key of this generation
+ * @throws every failure but `PaymentDisputed`, `RefundRefused` and `StripeKeptFailure`, which are tried again
+ */
+export async function untilAccepted<T>(
   { orderId, paymentIntentId, longestPauseMs, attempts = 0, pause, onRefused }: RefundOptions,
-): Promise<WayBack> {
+  ask: (generation: number) => Promise<T>,
+): Promise<T> {
   // An earlier run has raised the alarm.
   let isTold = attempts > 0;
   for (let attempt = attempts + 1; ; attempt += 1) {
     let again: 'now' | 'later' = 'later';
     try {
-      const refund = { orderId, paymentIntentId, generation: attempt };
-      return (await payment.refundPayment.executeWithOptions({ summary: 'Refund the payment' }, [refund])).wayBack;
+      return await ask(attempt);
     } catch (error) {
       const disputed = failedWith(error, PAYMENT_DISPUTED);
       const refused = failedWith(error, REFUND_REFUSED);
@@ -106,9 +121,9 @@ export async function refundUntilAccepted(
   }
 }
 
-/** What the shop has kept of a payment, once all of it has gone back. */
-export function nothingKept(): Kept {
-  return { amountMinor: 0, asOfMs: Date.now() };
+/** What changes on the order's rows once all of its money has gone back; with the charge, if it is known. */
+export function nothingKept(charge?: Charge): OrderChanges {
+  return { kept: { amountMinor: 0, asOfMs: Date.now() }, ...(charge !== undefined && { charge }) };
 }
 
 /** Makes a FINISHED order REFUNDED: all of its money has gone back. For the workflows that run after its end. */
@@ -116,11 +131,11 @@ export async function recordRefundAfterTheEnd(
   { orders }: Pick<Activities, 'orders'>,
   orderId: string,
   detail: string,
-  kept: Kept = nothingKept(),
+  changes: OrderChanges,
 ): Promise<void> {
   const event = transitionEvent('REFUNDED');
   await orders.recordTimelineEntry.executeWithOptions({ summary: event }, [
-    { orderId, source: event, event, detail, transition: { from: 'FINISHED', to: 'REFUNDED' }, changes: { kept } },
+    { orderId, source: event, event, detail, transition: { from: 'FINISHED', to: 'REFUNDED' }, changes },
   ]);
   reportEvent(orderId, event, 'REFUNDED');
 }
