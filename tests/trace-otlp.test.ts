@@ -69,3 +69,23 @@ test('an OpenTelemetry collector gets a paid order as one tree', async () => {
     'POST /api/customer/{customerID}/create',
   ]);
 });
+
+test('a client that does not sample its trace gets no span of an order, neither here nor in the workflow', async () => {
+  const traceId = 'd'.repeat(32);
+  const traceparent = `00-${traceId}-${'e'.repeat(16)}-00`;
+  const order = { customerID: 'unsampled', items: [{ itemID: PENCIL, quantity: 1 }] };
+  const created = await world.post<{ order_id: string }>('/api/customer/unsampled/create', order, { traceparent });
+  expect(created.body.traceID).toBe(traceId);
+  const { order_id: orderId } = created.body.data;
+  await world.pay(await world.untilStatus(orderId, 'WAITING_FOR_PAYMENT'));
+  await world.untilStatus(orderId, 'FINISHED');
+  await world.workflowResult(orderId);
+  // A sampled order after it: when its last span is here, those of the first would be.
+  const sampled = await world.create('sampled', [{ itemID: PENCIL, quantity: 1 }]);
+  await world.pay(await world.untilStatus(sampled.body.data.order_id, 'WAITING_FOR_PAYMENT'));
+  await world.until(() => {
+    const ofOrder = received.filter((span) => span.traceId === sampled.body.traceID);
+    expect(ofOrder.map(({ name }) => name)).toContain('RunWorkflow:orderLifecycle');
+  });
+  expect(received.filter((span) => span.traceId === traceId)).toEqual([]);
+});

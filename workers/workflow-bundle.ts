@@ -11,7 +11,6 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { createRequire } from 'node:module';
 import { tmpdir, userInfo } from 'node:os';
 import { extname, join, relative } from 'node:path';
 import process from 'node:process';
@@ -29,9 +28,10 @@ const PREBUILT = join(PROJECT, 'workflow-bundle.cjs');
 const KEEP_MS = 24 * 3600 * 1000;
 
 /** Makes the workflow's own spans, and those of its calls, part of the order's trace. */
-const TRACING = '@temporalio/interceptors-opentelemetry/lib/workflow-interceptors';
+const TRACING = workflowModule('tracing');
 /** Answers what a workflow has had written, for the doctor after a restore. */
-const JOURNAL = join(PROJECT, 'workflows', 'shared', `journal${EXTENSION}`);
+const JOURNAL = workflowModule('journal');
+const PROMISE_STACKS = workflowModule('promise-stacks');
 
 /**
  * Returns the workflows as one file for Temporal's sandbox, for `workflowBundle` of `Worker.create`: the build's own
@@ -52,7 +52,9 @@ export async function writeWorkflowBundle(codePath: string, workflowsPath = WORK
   const { bundleWorkflowCode, DefaultLogger } = await import('@temporalio/worker');
   const { code } = await bundleWorkflowCode({
     workflowsPath,
-    workflowInterceptorModules: [createRequire(import.meta.url).resolve(TRACING), JOURNAL],
+    workflowInterceptorModules: [TRACING, JOURNAL],
+    // Evaluated once for all workflows of a worker, which none of them may notice: modules keep nothing.
+    preloadModules: [PROMISE_STACKS, TRACING, JOURNAL, workflowsPath],
     logger: new DefaultLogger('WARN'),
   });
   // Renamed in one step, so that workers that start at the same time never read half a file.
@@ -99,4 +101,8 @@ function removeOldBundles(folder: string): void {
     const file = join(folder, name);
     if (name.startsWith('workflows-') && Date.now() - statSync(file).mtimeMs > KEEP_MS) rmSync(file, { force: true });
   }
+}
+
+function workflowModule(name: string): string {
+  return join(PROJECT, 'workflows', 'shared', `${name}${EXTENSION}`);
 }

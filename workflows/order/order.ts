@@ -22,10 +22,6 @@ import { handOverToAftercare } from './hand-over.ts';
 import { Inbox } from './inbox.ts';
 import { Timeline } from './timeline.ts';
 
-const continueAsRecovery = makeContinueAsNewFunc<(input: RecoverOrderInput) => Promise<unknown>>({
-  workflowType: RECOVER_ORDER,
-});
-
 /** The order's payment, and what is known of its money. */
 export type KnownPayment = {
   readonly paymentIntentId: string;
@@ -177,6 +173,9 @@ export class Order {
     // Nothing may be awaited between this check and the end: messages that arrive then would be lost.
     if (this.inbox.isEmpty) {
       const { orderId, policy, refundAttempts } = this;
+      const continueAsRecovery = makeContinueAsNewFunc<(input: RecoverOrderInput) => Promise<unknown>>({
+        workflowType: RECOVER_ORDER,
+      });
       await continueAsRecovery({ orderId, policy, refundAttempts });
     }
     this.continuing = false;
