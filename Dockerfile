@@ -8,7 +8,7 @@ COPY package.json package-lock.json .npmrc ./
 # No package's install script is needed to build or to run the product.
 RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json ./
-COPY dev/scripts/build.ts dev/scripts/image-files.ts dev/scripts/
+COPY dev/scripts/build.ts dev/scripts/compile.ts dev/scripts/image-files.ts dev/scripts/
 COPY domain domain
 COPY contracts contracts
 COPY workflows workflows

@@ -1,5 +1,6 @@
 import { defineConfig } from 'vitest/config';
 import { CountReporter } from './tests/count-reporter.ts';
+import { SlowestFirst } from './tests/slowest-first.ts';
 
 export default defineConfig({
   test: {
@@ -7,8 +8,9 @@ export default defineConfig({
     exclude: ['**/node_modules/**', 'dist/**', '.state/**'],
     globalSetup: ['tests/global-setup.ts'],
     pool: 'forks',
-    // Each file may run a Temporal worker and a browser besides the two servers: more at once only get slower.
-    maxWorkers: 2,
+    // One more than the two cores that CI has: many files wait for timers, retries and time limits most of the time.
+    maxWorkers: 3,
+    sequence: { sequencer: SlowestFirst },
     testTimeout: 30_000,
     hookTimeout: 60_000,
     teardownTimeout: 30_000,

@@ -6,7 +6,7 @@ import process from 'node:process';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { freePort } from '../platform/free-port.ts';
-import { PROJECT_FOLDER } from '../platform/project.ts';
+import { compiled } from './support/compiled.ts';
 import { PENCIL, startWorld, type World } from './support/world.ts';
 
 const execute = promisify(execFile);
@@ -39,8 +39,7 @@ describe('the command line', () => {
       ...settings,
     };
     try {
-      const command = ['--import', 'tsx', join(PROJECT_FOLDER, 'cli/main.ts'), ...args];
-      const { stdout, stderr } = await execute(process.execPath, command, { env, cwd: PROJECT_FOLDER });
+      const { stdout, stderr } = await execute(process.execPath, [compiled('cli/main.ts'), ...args], { env });
       return { code: 0, out: stdout, err: stderr };
     } catch (error) {
       const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string };

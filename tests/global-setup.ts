@@ -1,9 +1,10 @@
-import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import process, { stderr } from 'node:process';
 import type { TestProject } from 'vitest/node';
 import { parseEnvironment, processEnvironment } from '../platform/config.ts';
+import { compileProduct } from '../dev/scripts/compile.ts';
 import { startInfrastructure } from '../dev/stack/infrastructure.ts';
 import type { ManagedProcess } from '../dev/stack/managed-process.ts';
 import { ensureDatabase } from '../dev/stack/postgres.ts';
@@ -12,6 +13,7 @@ import type { Reporter } from '../dev/stack/stack-error.ts';
 import { endOrphans, openStateFolder, ownerOf } from '../dev/stack/state-folder.ts';
 import { createTerminal } from '../dev/stack/terminal.ts';
 import { MIGRATED_TEMPLATE } from '../dev/stack/test-database.ts';
+import { PROJECT_FOLDER } from '../platform/project.ts';
 import { workflowBundle } from '../workers/workflow-bundle.ts';
 
 declare module 'vitest' {
@@ -21,6 +23,8 @@ declare module 'vitest' {
     temporalAddress: string;
     /** For `workflowBundle: { codePath }` of a worker; what is tested is what runs. */
     workflowBundlePath: string;
+    /** The product as JavaScript, for tests that start processes of it: they start in half the time. */
+    compiledFolder: string;
   }
 }
 
@@ -54,6 +58,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   };
   try {
     const { env } = parseEnvironment(processEnvironment());
+    const compiledFolder = join(state.path, 'compiled');
     const [{ databaseUrl, temporalAddress }, bundle] = await Promise.all([
       startInfrastructure({
         state,
@@ -64,16 +69,26 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
         onStart: (server) => started.push(server),
       }),
       workflowBundle(),
+      compile(compiledFolder),
     ]);
+    copyFileSync(bundle.codePath, join(compiledFolder, 'workflow-bundle.cjs'));
     await migrateTemplate(databaseUrl);
     project.provide('databaseUrl', databaseUrl);
     project.provide('temporalAddress', temporalAddress);
     project.provide('workflowBundlePath', bundle.codePath);
+    project.provide('compiledFolder', compiledFolder);
   } catch (error) {
     await teardown();
     throw error;
   }
   return teardown;
+}
+
+/** Compiles without a check of types, which `npm run check` does, and in a fraction of its time. */
+async function compile(folder: string): Promise<void> {
+  await compileProduct(folder, ['--noCheck']);
+  copyFileSync(join(PROJECT_FOLDER, 'package.json'), join(folder, 'package.json'));
+  symlinkSync(join(PROJECT_FOLDER, 'node_modules'), join(folder, 'node_modules'));
 }
 
 /** What a run left that was killed. */

@@ -1,19 +1,17 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
-import { join } from 'node:path';
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, inject, onTestFinished, test } from 'vitest';
 import { freePort } from '../platform/free-port.ts';
+import { compiled } from './support/compiled.ts';
 
-const PROJECT = join(import.meta.dirname, '..');
 const DEADLINE_MS = 25_000;
 
 /** Starts an entry of the product with nothing but these settings. */
 function start(entry: string, settings: Record<string, string>) {
-  const child = spawn(process.execPath, ['--import', 'tsx', join(PROJECT, entry)], {
-    cwd: PROJECT,
+  const child = spawn(process.execPath, [compiled(entry)], {
     env: { PATH: process.env['PATH'], NODE_ENV: 'test', DATABASE_URL: inject('databaseUrl'), ...settings },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -9,9 +9,9 @@ import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from '
 import { freePort } from '../platform/free-port.ts';
 import { programOnPath } from '../dev/stack/programs.ts';
 import { temporalPrograms } from '../dev/stack/temporal-programs.ts';
+import { compiled } from './support/compiled.ts';
 import { apiKeyIssuer, type Certificate, certificateAuthority, startTlsTemporal } from './support/tls-temporal.ts';
 
-const PROJECT = join(import.meta.dirname, '..');
 const missing = ['go', 'openssl'].filter((name) => programOnPath(name) === undefined);
 const reason = missing.map((name) => ` (no ${name})`).join('');
 
@@ -135,8 +135,7 @@ describe.skipIf(missing.length > 0)(`Temporal with TLS and API keys${reason}`, {
   async function start(entry: string, settings: Readonly<Record<string, string>>) {
     const operationsPort = await freePort();
     const inherited = Object.entries(process.env).filter(([name]) => !CA_SETTINGS.has(name));
-    const child = spawn(process.execPath, ['--import', 'tsx', entry], {
-      cwd: PROJECT,
+    const child = spawn(process.execPath, [compiled(entry)], {
       env: {
         ...Object.fromEntries(inherited),
         NODE_ENV: 'production',

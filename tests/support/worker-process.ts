@@ -1,13 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
 import process from 'node:process';
 import { expect } from 'vitest';
 import { freePort } from '../../platform/free-port.ts';
 import type { WorkerKind } from '../../workers/worker.ts';
+import { compiled } from './compiled.ts';
 import type { World } from './world.ts';
 
-const PROJECT = join(import.meta.dirname, '..', '..');
 const READY_TIMEOUT_MS = 60_000;
 
 export type WorkerProcess = {
@@ -24,8 +23,7 @@ export async function startWorkerProcess(world: World, kind: WorkerKind): Promis
   await world.stopWorker(kind);
   const operationsPort = await freePort();
   const { config } = world;
-  const child = spawn(process.execPath, ['--import', 'tsx', join(PROJECT, 'workers', `${kind}.ts`)], {
-    cwd: PROJECT,
+  const child = spawn(process.execPath, [compiled(`workers/${kind}.ts`)], {
     env: {
       PATH: process.env['PATH'],
       NODE_ENV: 'test',
