@@ -1,5 +1,5 @@
 import { Stripe } from 'stripe';
-import { type Charge, type Refund, refundedOf } from '../domain/charge.ts';
+import { type Charge, type Dispute, type Refund, refundedOf } from '../domain/charge.ts';
 
 /** Stripe's largest page. */
 const PAGE = 100;
@@ -11,17 +11,28 @@ const PAGE = 100;
  * @throws if the payment took no money, or Stripe's answer does not show it yet: then it is retried
  */
 export async function readCharge(stripe: Stripe, paymentIntentId: string): Promise<Charge> {
+  const read = await findCharge(stripe, paymentIntentId);
+  if (typeof read === 'string') throw new Error(`Payment ${paymentIntentId} has no successful charge at Stripe`);
+  return read;
+}
+
+/**
+ * Reads the same of a payment that may have taken no money.
+ *
+ * @returns `pending` if the bank has not said yet whether it pays, `none` if nothing was charged
+ */
+export async function findCharge(stripe: Stripe, paymentIntentId: string): Promise<Charge | 'pending' | 'none'> {
   const readAtMs = Date.now();
   const read = await stripe.paymentIntents.retrieve(paymentIntentId, { expand: ['latest_charge.review'] });
   const { latest_charge: charge, metadata } = answered(read, `payment ${paymentIntentId}`);
-  if (typeof charge !== 'object' || charge === null || charge.status !== 'succeeded') {
-    throw new Error(`Payment ${paymentIntentId} has no successful charge at Stripe`);
-  }
-  const ofPayment = { payment_intent: paymentIntentId, limit: PAGE };
+  if (typeof charge !== 'object' || charge === null || charge.status === 'failed') return 'none';
+  if (charge.status !== 'succeeded') return 'pending';
+  const ofPayment = { payment_intent: paymentIntentId };
+  const page = { ...ofPayment, limit: PAGE };
   const [refunds, disputes, warnings] = await Promise.all([
-    all(stripe.refunds.list(ofPayment)),
-    charge.disputed ? all(stripe.disputes.list(ofPayment)) : [],
-    ifAllowed(all(stripe.radar.earlyFraudWarnings.list(ofPayment))),
+    all(stripe.refunds.list(page)),
+    charge.disputed ? readDisputes(stripe, ofPayment) : [],
+    ifAllowed(all(stripe.radar.earlyFraudWarnings.list(page))),
   ]);
   const { review } = charge;
   // Stripe lists the newest first; a timeline has the oldest first.
@@ -34,12 +45,7 @@ export async function readCharge(stripe: Stripe, paymentIntentId: string): Promi
     // Not the charge's own sum: it was read a moment before the list, and a refund may have come or failed between.
     refundedMinor: refundedOf(refundsOfCharge),
     refunds: refundsOfCharge,
-    disputes: disputes.toReversed().map(({ id, status, reason, amount }) => ({
-      disputeId: id,
-      status,
-      reason,
-      amountMinor: amount,
-    })),
+    disputes,
     review:
       typeof review === 'object' && review !== null
         ? { reviewId: review.id, open: review.open, reason: review.reason }
@@ -60,6 +66,20 @@ export function toRefund(refund: Stripe.Refund): Refund {
     ...(partId !== undefined && { partId }),
     failureReason: refund.failure_reason ?? null,
   };
+}
+
+/** Reads the disputes of a payment or a charge, the oldest first. */
+export async function readDisputes(
+  stripe: Stripe,
+  of: { readonly payment_intent: string } | { readonly charge: string },
+): Promise<Dispute[]> {
+  const disputes = await all(stripe.disputes.list({ ...of, limit: PAGE }));
+  return disputes.toReversed().map(({ id, status, reason, amount }) => ({
+    disputeId: id,
+    status,
+    reason,
+    amountMinor: amount,
+  }));
 }
 
 /**

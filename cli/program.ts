@@ -5,6 +5,7 @@ import { MAX_QUANTITY, type RequestedLine } from '../domain/order-lines.ts';
 import { orderStatuses, type OrderStatus } from '../domain/order-status.ts';
 import type { Context } from './context.ts';
 import { runDoctor } from './doctor/doctor.ts';
+import { compareMoney } from './doctor/money.ts';
 import { type ExitCode, exitCodes } from './errors.ts';
 import { addItem, changeItem, showItemChanges } from './items.ts';
 import { cancel, refund, release, showOrder, showOrders } from './orders.ts';
@@ -183,7 +184,17 @@ export function createProgram(onExit: (code: ExitCode) => void): Command {
       'recover orders whose workflow is gone: unpaid ones are closed at Stripe and cancelled, paid ones shipped',
       false,
     )
-    .action((options: Json & { repair: boolean }) => execute(options, (context) => runDoctor(context, options)));
+    .option(
+      '--money',
+      'compare the rows with Stripe instead, and print the balance with each payment that differs',
+      false,
+    )
+    .addOption(
+      new Option('--since <time>', 'with --money: 30d, 12h or a date').argParser(pastTime).default(daysAgo(30), '30d'),
+    )
+    .action((options: Json & { repair: boolean; money: boolean; since: Date }) =>
+      execute(options, (context) => (options.money ? compareMoney(context, options) : runDoctor(context, options))),
+    );
   return program;
 }
 
@@ -214,6 +225,19 @@ function addPieces(text: string, before: readonly RequestedLine[] = []): Request
     throw new InvalidArgumentError('It must be an item of the order and a quantity, such as prod_1=2.');
   }
   return [...before, { itemId, quantity: wholeNumber(1, MAX_QUANTITY)(quantity) }];
+}
+
+/** A span of time until now, or a date. */
+function pastTime(text: string): Date {
+  const [, count, unit] = /^(\d{1,5})([dh])$/.exec(text) ?? [];
+  if (count !== undefined) return unit === 'h' ? daysAgo(Number(count) / 24) : daysAgo(Number(count));
+  const date = new Date(text);
+  if (/^\d{4}-/.test(text) && date.getTime() <= Date.now()) return date;
+  throw new InvalidArgumentError('It must be days (30d), hours (12h) or a date in the past (2026-11-01).');
+}
+
+function daysAgo(days: number): Date {
+  return new Date(Date.now() - days * 24 * 3_600_000);
 }
 
 function currency(text: string): string {

@@ -16,6 +16,7 @@ export const PAYMENT_AFTERCARE = 'paymentAftercare';
 export const REFUND_ORDER = 'refundOrder';
 export const REFUND_PART = 'refundPart';
 export const RECOVER_ORDER = 'recoverOrder';
+export const RECONCILE_BOOKS = 'reconcileBooks';
 
 export const CREATE_UPDATE = 'create';
 /** Constant, so that a repeated create gets the first one's answer. */
@@ -100,6 +101,11 @@ export function refundWorkflowId(orderId: string): string {
 /** The id of the workflow that refunds a part of an order's payment. */
 export function partWorkflowId(orderId: string, refundId: string): string {
   return `refund-${orderId}-${refundId}`;
+}
+
+/** The id of the schedule that starts `reconcileBooks`; one for each installation. */
+export function reconciliationScheduleId(taskQueuePrefix: string): string {
+  return `${taskQueuePrefix}reconciliation`;
 }
 
 /**
@@ -238,6 +244,15 @@ export type OrderLifecycleResult =
 
 /** Starts `paymentAftercare`; later events of the same payment reach it as the signal `stripeEvent`. */
 export type PaymentAftercareInput = { readonly orderId: string; readonly event: StripeEvent } & Refunding;
+
+/** Starts `reconcileBooks`. */
+export type ReconcileBooksInput = {
+  /** Looks at what was made at Stripe since then, in ms since 1970, even if that was looked at before. */
+  readonly lookFromMs?: number;
+};
+
+/** How `reconcileBooks` ended: how many payments differ from what the rows say. */
+export type ReconcileBooksResult = { readonly differing: number };
 
 /** What Stripe did with a refund: accepted it, or had nothing left to refund. */
 export type RefundPaymentResult = {

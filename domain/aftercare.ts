@@ -107,3 +107,12 @@ export function noteReturned(charge: Charge, wayBack: WayBack): Note {
         : `We received an extra payment of ${amount}, and the bank returned it.`,
   };
 }
+
+/** What the timeline says if the rows alone were wrong: nothing happened that it does not tell. */
+export function noteReconciled({ eventId }: Pick<StripeEvent, 'eventId'>): Note {
+  return {
+    source: eventId,
+    event: 'payment.reconciled',
+    detail: 'The shop has corrected its record of this payment. Nothing was charged or refunded by that.',
+  };
+}

@@ -59,7 +59,7 @@ export type Doubt = (typeof doubts)[number];
 const DECIDED: ReadonlySet<string> = new Set(['won', 'lost', 'warning_closed', 'prevented']);
 
 /** Whether the bank has decided a dispute. */
-function isDecided({ status }: Pick<Dispute, 'status'>): boolean {
+export function isDecided({ status }: Pick<Dispute, 'status'>): boolean {
   return DECIDED.has(status);
 }
 

@@ -23,13 +23,16 @@ export const stripeEventTypes = [
 
 export type StripeEventType = (typeof stripeEventTypes)[number];
 
+/** No event of Stripe: our own comparison with Stripe has found what an event should have told. */
+export const RECONCILIATION = 'reconciliation';
+
 /**
  * An event of Stripe on its way from the webhook to the decision, reduced to what an order acts on. No card data, no
  * names.
  */
 export type StripeEvent = {
   readonly eventId: string;
-  readonly type: StripeEventType;
+  readonly type: StripeEventType | typeof RECONCILIATION;
   /** When it happened by Stripe's clock, in ms since 1970. It may arrive days later, and be out of date by then. */
   readonly createdMs: number;
   readonly paymentIntentId: string | null;

@@ -52,6 +52,7 @@ function toConfig(env: Environment, stripe: StripeConfig, temporal: ClientConnec
     holdShipmentFor: holdShipmentFor(env),
     // A pause of no time at all would ask Stripe in a tight loop.
     stripeRetryMaxMs: Math.max(1, Math.round(env.STRIPE_RETRY_MAX_SECONDS * 1000)),
+    reconcileEveryMs: env.RECONCILE_EVERY_SECONDS * 1000,
     operatorToken: env.OPERATOR_TOKEN,
     signIn: signInConfig(env),
     signInAtGateway: env.AUTH_BY_GATEWAY,

@@ -208,6 +208,15 @@ export const environmentSchema = z.object({
     .describe(
       'The longest pause before Stripe is asked again about a refund that it refuses or a payment that is in doubt, in seconds; fractions are allowed. Pauses start short and grow to this.',
     ),
+  RECONCILE_EVERY_SECONDS: z.coerce
+    .number()
+    .int()
+    .min(60)
+    .max(24 * 3600)
+    .default(3600)
+    .describe(
+      "How often the rows are compared with Stripe's charges, refunds and disputes, in seconds. It is read when the first worker makes the schedule; after that, change the schedule in Temporal.",
+    ),
   OPERATOR_TOKEN: z
     .string()
     .min(16)

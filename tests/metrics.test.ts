@@ -3,11 +3,11 @@ import { parser } from '@prometheus-io/lezer-promql';
 import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { parse } from 'yaml';
-import { REFUND_ORDER, taskQueues } from '../contracts/messages.ts';
+import { RECONCILE_BOOKS, REFUND_ORDER, taskQueues } from '../contracts/messages.ts';
 import { createLogger } from '../platform/logger.ts';
 import { connectTemporalNative } from '../platform/temporal-worker.ts';
 import { workerKinds } from '../workers/worker.ts';
-import { watchOpenOrders, watchTaskQueues } from '../workers/watch.ts';
+import { watchBooks, watchOpenOrders, watchTaskQueues } from '../workers/watch.ts';
 import { PENCIL, startWorld, type World } from './support/world.ts';
 
 const ALERTS = new URL('../deploy/prometheus/alerts.yml', import.meta.url);
@@ -30,6 +30,7 @@ beforeAll(async () => {
   const native = await connectTemporalNative(world.config, { logger: createLogger(world.config, 'test') });
   const { namespace, taskQueuePrefix } = world.config.temporal;
   watchOpenOrders(world.metrics, world.database);
+  watchBooks(world.metrics, world.database);
   watchTaskQueues(world.metrics, { connection: native, namespace, taskQueuePrefix, kinds: workerKinds });
   try {
     await liveThroughAllThatIsCounted();
@@ -71,6 +72,10 @@ async function liveThroughAllThatIsCounted(): Promise<void> {
   await world.create('customer-of-metrics', [{ itemID: PENCIL, quantity: 9999 }]);
   const unsigned = await fetch(world.webhookUrl, { method: 'POST', body: '{}' });
   expect(unsigned.status).toBe(400);
+  await client.workflow.execute(RECONCILE_BOOKS, {
+    workflowId: `books-${refunded.orderId}`,
+    taskQueue: taskQueues(world.config.temporal.taskQueuePrefix).orders,
+  });
 }
 
 /** A workflow of a kind that nobody knows fails its first task, as one would whose code does not fit its history. */

@@ -2,10 +2,11 @@ import type { Worker } from '@temporalio/worker';
 import { checkDatabase, createDatabase } from '../database/database.ts';
 import { runProcess } from '../platform/run-process.ts';
 import { ensureSearchAttributes } from '../platform/search-attributes.ts';
+import { ensureReconciliationSchedule } from '../platform/schedules.ts';
 import { createStripe } from '../platform/stripe.ts';
 import { connectTemporalNative, installTemporalRuntime } from '../platform/temporal-worker.ts';
 import { createFulfillmentService, createWorker, type WorkerKind } from './worker.ts';
-import { watchOpenOrders, watchTaskQueues } from './watch.ts';
+import { watchBooks, watchOpenOrders, watchTaskQueues } from './watch.ts';
 import { workflowBundle } from './workflow-bundle.ts';
 
 type WorkerProcess = {
@@ -37,7 +38,12 @@ export async function runWorkers({ name, kinds, operationsPort }: WorkerProcess)
         work: async ({ connection, plugins, stopping }) => {
           const { namespace, taskQueuePrefix } = config.temporal;
           await ensureSearchAttributes(connection, namespace);
-          if (kinds.includes('orders')) watchOpenOrders(metrics, database);
+          if (kinds.includes('orders')) {
+            const everyMs = config.reconcileEveryMs;
+            await ensureReconciliationSchedule(connection, { namespace, taskQueuePrefix, everyMs, logger });
+            watchOpenOrders(metrics, database);
+            watchBooks(metrics, database);
+          }
           watchTaskQueues(metrics, { connection, namespace, taskQueuePrefix, kinds });
           const dependencies = {
             connection,
@@ -46,6 +52,7 @@ export async function runWorkers({ name, kinds, operationsPort }: WorkerProcess)
             database,
             stripe: createStripe(config.stripe),
             fulfillment: createFulfillmentService(config, database),
+            stripeRetryMaxMs: config.stripeRetryMaxMs,
             stripeIsReal: config.stripe.sandboxUrl === undefined,
             workflowBundle: await workflowBundle(),
             plugins,

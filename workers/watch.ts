@@ -2,6 +2,7 @@ import type { NativeConnection } from '@temporalio/worker';
 import { taskQueues } from '../contracts/messages.ts';
 import type { Database } from '../database/database.ts';
 import { countOpenOrders } from '../database/order-statistics.ts';
+import { readBooksState } from '../database/reconciliations.ts';
 import type { Metrics } from '../platform/metrics.ts';
 import { TASK_QUEUE_TYPES } from '../platform/task-queues.ts';
 import type { WorkerKind } from './worker.ts';
@@ -20,6 +21,25 @@ export function watchOpenOrders(metrics: Metrics, database: Database): void {
         labels: { status },
         value: oldestSeconds,
       })),
+  );
+}
+
+/** Metrics of the comparison with Stripe. */
+export function watchBooks(metrics: Metrics, database: Database): void {
+  metrics.watch(
+    'books_differing_payments',
+    'Payments of which the rows say something else than Stripe, as the last comparison found.',
+    [],
+    async () => [{ labels: {}, value: (await readBooksState(database)).differing }],
+  );
+  metrics.watch(
+    'books_last_complete_age_seconds',
+    'How long ago the last complete comparison with Stripe began; not there before the first one.',
+    [],
+    async () => {
+      const { lastCompleteAgeSeconds } = await readBooksState(database);
+      return lastCompleteAgeSeconds === null ? [] : [{ labels: {}, value: lastCompleteAgeSeconds }];
+    },
   );
 }
 

@@ -4,10 +4,12 @@ import { type NativeConnection, Worker, type WorkerOptions } from '@temporalio/w
 import type { Stripe } from 'stripe';
 import { FailureInterceptor } from '../activities/failure-interceptor.ts';
 import { createFulfillmentActivities, type FulfillmentService } from '../activities/fulfillment.ts';
+import { createBooksActivities } from '../activities/books.ts';
 import { createBuiltInWarehouse } from '../activities/built-in-warehouse.ts';
 import { createHttpFulfillment } from '../activities/http-fulfillment.ts';
 import { createOrderActivities } from '../activities/orders.ts';
 import { createPaymentActivities } from '../activities/payment.ts';
+import { createReconciliationActivities } from '../activities/reconciliation.ts';
 import { createStockActivities } from '../activities/stock.ts';
 import { taskQueues } from '../contracts/messages.ts';
 import type { Database } from '../database/database.ts';
@@ -24,6 +26,8 @@ export type WorkerDependencies = {
   readonly database: Database;
   readonly stripe: Stripe;
   readonly fulfillment: FulfillmentService;
+  /** The longest pause before Stripe is asked again about a refund that it refuses, in ms. */
+  readonly stripeRetryMaxMs: number;
   /** Whether `stripe` is the real Stripe, whose test mode allows 25 requests a second in total. */
   readonly stripeIsReal: boolean;
   readonly workflowBundle: { readonly codePath: string };
@@ -65,19 +69,22 @@ export async function createWorker(kind: WorkerKind, dependencies: WorkerDepende
 }
 
 function optionsOf(kind: WorkerKind, dependencies: WorkerDependencies): Partial<WorkerOptions> {
-  const { database, stripe, stripeIsReal, fulfillment, workflowBundle } = dependencies;
+  const { database, stripe, stripeIsReal, stripeRetryMaxMs, fulfillment, workflowBundle } = dependencies;
   switch (kind) {
     case 'orders':
       return {
         workflowBundle,
         maxCachedWorkflows: MAX_CACHED_WORKFLOWS,
-        activities: createOrderActivities({ database }),
+        activities: {
+          ...createOrderActivities({ database }),
+          ...createReconciliationActivities({ database, stripeRetryMaxMs }),
+        },
       };
     case 'stock':
       return { activities: createStockActivities({ database }) };
     case 'payment':
       return {
-        activities: createPaymentActivities({ stripe }),
+        activities: { ...createPaymentActivities({ stripe }), ...createBooksActivities({ stripe, database }) },
         ...(stripeIsReal && { maxTaskQueueActivitiesPerSecond: REAL_STRIPE_CALLS_PER_SECOND }),
       };
     case 'fulfillment':

@@ -1,10 +1,10 @@
 import { CancellationScope, condition, continueAsNew, log, setHandler } from '@temporalio/workflow';
 import type { StoredOrder } from '../activities/orders.ts';
 import type { PaymentAftercareInput } from '../contracts/messages.ts';
-import { decideAftercare, noteReturned, paymentToLookAt } from '../domain/aftercare.ts';
+import { decideAftercare, noteReconciled, noteReturned, paymentToLookAt } from '../domain/aftercare.ts';
 import type { Charge } from '../domain/charge.ts';
 import { must } from '../domain/must.ts';
-import type { StripeEvent } from '../domain/stripe-event.ts';
+import { RECONCILIATION, type StripeEvent } from '../domain/stripe-event.ts';
 import { noteRefundDelayed } from './order/describe.ts';
 import { type Activities, connectActivities } from './shared/activities.ts';
 import { recordNote } from './shared/record-note.ts';
@@ -61,6 +61,16 @@ class Aftercare {
       charge,
     );
     for (const note of notes) await recordNote(this.#activities, order, note, { charge });
+    const isAllTold = notes.every(({ source }) => order.sources.includes(source));
+    if (
+      event.type === RECONCILIATION &&
+      isAllTold &&
+      action.do === 'nothing' &&
+      paymentIntentId === order.paymentIntentId
+    ) {
+      // The rows differ from Stripe all the same, and they follow the charge of an entry.
+      await recordNote(this.#activities, order, noteReconciled(event), { charge });
+    }
     if (action.do === 'return') await this.#return(order, event, charge);
     if (action.do === 'refunded') {
       await recordRefundAfterTheEnd(this.#activities, orderId, action.detail, { charge });

@@ -2,6 +2,7 @@ import type { Context } from '../context.ts';
 import { exitCodes, toCliError } from '../errors.ts';
 import type { CommandResult } from '../run-command.ts';
 import { styled } from '../text.ts';
+import { checkBooks } from './check-books.ts';
 import { checkDatabase } from './check-database.ts';
 import { checkOrders } from './check-orders.ts';
 import { checkRefunds } from './check-refunds.ts';
@@ -32,7 +33,7 @@ export async function runDoctor(context: Context, options: { readonly repair: bo
       () => false,
     );
     if (options.repair && reached) findings.push(...(await repairAll(context)));
-    findings.push(...(await checkStock(context)));
+    findings.push(...(await checkStock(context)), ...(await checkBooks(context)));
     if (reached) findings.push(...(await checkOrders(context)), ...(await checkRefunds(context)));
   }
   const bad = findings.filter(({ level }) => level !== 'ok');

@@ -1,7 +1,10 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { Stripe } from 'stripe';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { createBooksActivities } from '../../activities/books.ts';
 import { createPaymentActivities } from '../../activities/payment.ts';
+import { createDatabase } from '../../database/database.ts';
+import { createTestDatabase } from '../stack/test-database.ts';
 import { loadStripeSchemas, startStripeMock, stripeMockMissing, type StripeMock } from './testing/stripe-mock.ts';
 import { API_KEY, orderParams, startSandbox, type TestSandbox } from './testing/test-support.ts';
 
@@ -109,6 +112,9 @@ describe.skipIf(missing !== undefined)(
         'POST /v1/refunds',
         'POST /v1/checkout/sessions',
         'POST /v1/checkout/sessions/:id/expire',
+        'GET /v1/charges?created[gte]=0&limit=100',
+        'GET /v1/refunds?created[gte]=0&limit=100&expand[0]=data.charge',
+        'GET /v1/disputes?created[gte]=0&limit=20&expand[0]=data.charge',
       ]);
       for (const request of requests) {
         expect(await replay(request).then(({ status }) => `${request.path}: ${status}`)).toBe(`${request.path}: 200`);
@@ -184,6 +190,14 @@ async function productRequests({ url, admin }: TestSandbox): Promise<Recorded[]>
   );
   const expired = await run(() => activities.createCheckoutSession({ ...order, orderId: 'order_2' }));
   await run(() => activities.closeCheckoutSession(expired.sessionId));
+  const testDatabase = await createTestDatabase(inject('databaseUrl'));
+  const database = createDatabase({ url: testDatabase.url, poolSize: 1, name: 'test' });
+  const books = createBooksActivities({ stripe, database });
+  for (const list of ['charges', 'refunds', 'disputes'] as const) {
+    await books.lookAtBooks({ position: { list, after: null, looks: 0 }, startedAtMs: Date.now(), lookedFromMs: 0 });
+  }
+  await database.end();
+  await testDatabase.drop();
   return recorded;
 }
 

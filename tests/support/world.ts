@@ -171,6 +171,7 @@ export class World extends ShopClient {
       database: this.database,
       stripe: createStripe(config.stripe),
       fulfillment: createFulfillmentService(config, this.database),
+      stripeRetryMaxMs: config.stripeRetryMaxMs,
       stripeIsReal: false,
       workflowBundle: { codePath: inject('workflowBundlePath') },
       plugins: this.#telemetry.plugins,

@@ -1,21 +1,8 @@
-import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
-import {
-  getExternalWorkflowHandle,
-  log,
-  ParentClosePolicy,
-  startChild,
-  TemporalFailure,
-  WorkflowIdReusePolicy,
-} from '@temporalio/workflow';
-import { aftercareWorkflowId, PAYMENT_AFTERCARE, type PaymentAftercareInput } from '../../contracts/messages.ts';
 import { paymentToLookAt } from '../../domain/aftercare.ts';
 import { must } from '../../domain/must.ts';
 import type { StripeEvent } from '../../domain/stripe-event.ts';
-import { stripeEventSignal } from '../shared/stripe-event-signal.ts';
+import { tellAftercare } from '../shared/tell-aftercare.ts';
 import type { Order } from './order.ts';
-
-/** A workflow that ends just as it is signalled has to be started again. */
-const MAX_ROUNDS = 5;
 
 /**
  * Passes an event on to `paymentAftercare`: one about a payment other than the order's, or one that comes at its end.
@@ -33,27 +20,5 @@ export async function handOverToAftercare(order: Order, event: StripeEvent): Pro
   };
   const paymentIntentId = paymentToLookAt(known, event);
   if (paymentIntentId === undefined) return;
-  const workflowId = aftercareWorkflowId(paymentIntentId);
-  const input: PaymentAftercareInput = { orderId, event, stripeRetryMaxMs: policy.stripeRetryMaxMs };
-  for (let round = 0; round < MAX_ROUNDS; round += 1) {
-    try {
-      await startChild(PAYMENT_AFTERCARE, {
-        workflowId,
-        args: [input],
-        workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
-        parentClosePolicy: ParentClosePolicy.ABANDON,
-      });
-      return;
-    } catch (error) {
-      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-    }
-    try {
-      await getExternalWorkflowHandle(workflowId).signal(stripeEventSignal, event);
-      return;
-    } catch (error) {
-      if (!(error instanceof TemporalFailure)) throw error;
-      log.info('The aftercare of the payment has just ended; another one is started', { workflowId });
-    }
-  }
-  throw new Error(`The event ${event.eventId} could not be handed over to ${workflowId}`);
+  await tellAftercare(paymentIntentId, { orderId, event, stripeRetryMaxMs: policy.stripeRetryMaxMs });
 }

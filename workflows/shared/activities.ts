@@ -1,7 +1,9 @@
 import { ActivityCancellationType, proxyActivities, proxyLocalActivities, workflowInfo } from '@temporalio/workflow';
+import type { BooksActivities } from '../../activities/books.ts';
 import type { FulfillmentActivities } from '../../activities/fulfillment.ts';
 import type { OrderActivities } from '../../activities/orders.ts';
 import type { PaymentActivities } from '../../activities/payment.ts';
+import type { ReconciliationActivities } from '../../activities/reconciliation.ts';
 import type { StockActivities } from '../../activities/stock.ts';
 import { taskQueuesOfOrdersQueue } from '../../contracts/messages.ts';
 
@@ -51,6 +53,14 @@ export function connectActivities() {
       ...payment,
       summary: 'Ask Stripe whether it is paid',
       scheduleToCloseTimeout: '1m',
+    }),
+    /** Compares the rows with Stripe, a page at a time. */
+    books: proxyActivities<Pick<BooksActivities, 'lookAtBooks'>>(payment),
+    /** Writes down how far that is. */
+    reconciliation: proxyActivities<ReconciliationActivities>({
+      taskQueue: queues.orders,
+      startToCloseTimeout: DATABASE_TIMEOUT,
+      retry: RETRY,
     }),
     /**
      * Ships the order: tries every few seconds for `forMs`. If it is cancelled, it still reports whether the order
