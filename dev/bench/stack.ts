@@ -34,7 +34,7 @@ export type BenchStack = {
 };
 
 /** The table is the result and goes to the standard output alone. */
-const log: Reporter = {
+export const log: Reporter = {
   up: (name) => stderr.write(`up: ${name}\n`),
   progress: (message) => stderr.write(`${message}\n`),
   warn: (message) => stderr.write(`${message}\n`),
@@ -105,7 +105,7 @@ export async function startBenchStack(): Promise<BenchStack> {
 }
 
 /** What the machine needs to run programs, and no setting of the product but where Temporal's program is. */
-async function environment(): Promise<Record<string, string | undefined>> {
+export async function environment(): Promise<Record<string, string | undefined>> {
   const { PATH, HOME, TMPDIR, TEMPORAL_CLI_PATH } = processEnvironment();
   return {
     PATH,
@@ -146,7 +146,7 @@ function bareWorker(
   );
 }
 
-function failLoudly(what: string): void {
+export function failLoudly(what: string): void {
   log.warn(`A process ${what}; the figures of this run are worth nothing`);
   process.exitCode = 1;
 }
