@@ -7,11 +7,12 @@ import { isTerminal } from '../domain/order-status.ts';
 import { type WorkerKind, workerKinds } from '../workers/worker.ts';
 import { findViolations } from '../dev/invariants/find-violations.ts';
 import { rounds, seed } from './support/soak.ts';
-import { startWorld, type World } from './support/world.ts';
+import { PENCIL, startWorld, type World } from './support/world.ts';
 
 type Happening =
   | { readonly do: 'pay'; readonly card: string }
   | { readonly do: 'payByBank' | 'cancel' | 'cancelInTemporal' | 'comeBack' | 'refund' | 'release' | 'loseNextWebhook' }
+  | { readonly do: 'refundPart'; readonly amountMinor?: number }
   /** People at Stripe's dashboard, the customer's bank, and Stripe's own suspicion. */
   | { readonly do: 'refundAtDashboard'; readonly amountMinor?: number }
   | { readonly do: 'dispute'; readonly end: 'won' | 'lost' | 'open' }
@@ -52,6 +53,8 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
     arbitrary: fc.oneof(
       fc.record({ do: fc.constant('refundAtDashboard' as const) }),
       fc.record({ do: fc.constant('refundAtDashboard' as const), amountMinor: fc.integer({ min: 1, max: 60 }) }),
+      fc.record({ do: fc.constant('refundPart' as const), amountMinor: fc.integer({ min: 1, max: 60 }) }),
+      fc.record({ do: fc.constant('refundPart' as const) }),
       fc.record({ do: fc.constant('dispute' as const), end: fc.constantFrom('won', 'lost', 'open') }),
       fc.record({ do: fc.constant('review' as const), end: fc.constantFrom('approved', 'open') }),
       fc.record({ do: fc.constantFrom('warnOfFraud', 'failRefund', 'foreignSale', 'thinEvent') }),
@@ -124,6 +127,14 @@ async function happen(order: OrderRecord, what: Happening): Promise<void> {
     case 'refund':
       inTheBackground(world.post(`/api/operator/orders/${orderId}/refund`, { restock: true }, OPERATOR));
       return undefined;
+    case 'refundPart': {
+      const part =
+        what.amountMinor === undefined
+          ? { items: [{ item_id: PENCIL, quantity: 1 }], restock: true }
+          : { amount_minor: what.amountMinor };
+      inTheBackground(world.post(`/api/operator/orders/${orderId}/refund`, part, OPERATOR));
+      return undefined;
+    }
     case 'release':
       inTheBackground(world.post(`/api/operator/orders/${orderId}/release`, {}, OPERATOR));
       return undefined;
