@@ -282,7 +282,7 @@ test(
         fc.integer({ min: 5, max: 5_000 }),
         fc.array(step, { minLength: 1, maxLength: 12 }),
         ([code, unit], units, steps) => {
-          const books = new Books(units * Number(unit) * 10, String(code));
+          const books = new Books(units * unit * 10, code);
           for (const next of steps) {
             books.take(next);
             const charge = books.charge();
