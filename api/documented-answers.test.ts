@@ -33,7 +33,7 @@ async function start(parts: typeof dependencies, requestsPerMinute = 10_000) {
   return createOrdersApp({
     ...parts,
     verifyToken: async (token) => {
-      if (token === 'customer') return { customerId: CUSTOMER, operatorName: undefined };
+      if (token === 'customer') return { customerId: CUSTOMER, operatorName: undefined, endsAtMs: 0 };
       throw new ApiError('notSignedIn', 'The token is wrong');
     },
     operatorToken: OPERATOR,

@@ -2,7 +2,7 @@
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import type { ListedOrder } from '../database/order-pages.ts';
 import { formatDuration } from '../domain/duration.ts';
-import type { OpenStatus, OrderStatus } from '../domain/order-status.ts';
+import { isTerminal, type OpenStatus, type OrderStatus } from '../domain/order-status.ts';
 
 const MINUTE_MS = 60_000;
 /** A workflow task that has failed more often will not recover by itself. */
@@ -47,6 +47,12 @@ export function patienceMs(paymentWindowMs: number): Readonly<Record<OpenStatus,
     WAITING_FOR_PAYMENT: paymentWindowMs + 10 * MINUTE_MS,
     PAID: 10 * MINUTE_MS,
   };
+}
+
+/** Whether nothing looks after an order that has not ended: its workflow is gone. */
+export function isLost(order: Pick<ListedOrder, 'status'>, workflow: WorkflowState): boolean {
+  if (isTerminal(order.status) || workflow.found === 'unknown') return false;
+  return !workflow.found || workflow.status !== 'RUNNING';
 }
 
 /** Whether its workflow completed without the row knowing: PostgreSQL was restored to an earlier time. */

@@ -49,7 +49,7 @@ export function toOrderView(order: OrderRecord, timeline = timelineForCustomer(o
 }
 
 /** Refunds of a payment that the order did not need are told by its timeline alone. */
-function refundsOfItsPayment({ refunds, paymentIntentId }: OrderRecord): OrderRecord['refunds'] {
+export function refundsOfItsPayment({ refunds, paymentIntentId }: OrderRecord): OrderRecord['refunds'] {
   return refunds.filter((refund) => refund.paymentIntentId === paymentIntentId);
 }
 

@@ -28,6 +28,9 @@ import { operatorRoutes } from './routes/operator.ts';
 import { readOrderRoute } from './routes/read-order.ts';
 import { assetRoutes } from './pages/assets.ts';
 import { paymentPages } from './pages/payment/routes.ts';
+import { createDeskReads, type DeskReads } from './pages/operator/reads.ts';
+import { deskPages } from './pages/operator/routes.ts';
+import { createOperatorSessions, type OperatorSessions } from './pages/operator/sessions.ts';
 import { shopPages } from './pages/shop/routes.ts';
 import { addSignIn, securitySchemes } from './sign-in/guards.ts';
 import { createOrderLinks } from './sign-in/order-links.ts';
@@ -50,6 +53,8 @@ type Options = {
       | 'orderIdSecret'
       | 'limits'
       | 'shopPage'
+      | 'links'
+      | 'stripe'
     >;
   readonly client: Client;
   readonly database: Database;
@@ -87,6 +92,8 @@ export async function createOrdersApi({
       createTimeoutMs: config.createTimeoutMs,
       stripeRetryMaxMs: config.stripeRetryMaxMs,
     }),
+    sessions: createOperatorSessions(config),
+    deskReads: createDeskReads({ config, client, database }),
     checks,
     metrics,
     requestsPerMinute: config.api.requestsPerMinute,
@@ -104,6 +111,9 @@ export async function createOrdersApp(
     /** Checks the tokens of customers and operators; without it customers are trusted. */
     readonly verifyToken?: TokenVerifier | undefined;
     readonly operatorToken?: string | undefined;
+    /** Sessions of the operators' desk; without them there is none. */
+    readonly sessions?: OperatorSessions | undefined;
+    readonly deskReads?: DeskReads;
     readonly receiveTimeoutMs?: number;
   },
 ): Promise<FastifyInstance> {
@@ -149,5 +159,9 @@ export async function createOrdersApp(
   // Operators who cannot sign in have no routes.
   const hasOperators = options.operatorToken !== undefined || options.verifyToken !== undefined;
   if (hasOperators) await app.register(operatorRoutes(options));
+  const { sessions, deskReads } = options;
+  if (hasOperators && sessions !== undefined && deskReads !== undefined) {
+    await app.register(deskPages(options, { ...options, sessions, reads: deskReads }));
+  }
   return app;
 }

@@ -103,3 +103,21 @@ export function formatMoney({ amountMinor, currency }: Money, locale = 'en-US'):
     maximumFractionDigits: digits,
   }).format(amountMinor / 10 ** digits);
 }
+
+/**
+ * Reads an amount as a person writes it: `12.50`, `500`.
+ *
+ * @returns minor units; undefined if it is no amount, or has more digits than the currency
+ */
+export function parseAmount(text: string, currency: string): number | undefined {
+  const digits = minorUnitDigits(currency);
+  const [, whole, fraction = ''] = /^(\d{1,9})(?:\.(\d+))?$/.exec(text.trim()) ?? [];
+  if (whole === undefined || fraction.length > digits) return undefined;
+  return Number(whole + fraction.padEnd(digits, '0'));
+}
+
+/** Writes an amount as a person enters it: `12.50`, `500`. */
+export function amountToEnter({ amountMinor, currency }: Money): string {
+  const digits = minorUnitDigits(currency);
+  return (amountMinor / 10 ** digits).toFixed(digits);
+}

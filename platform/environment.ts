@@ -222,7 +222,7 @@ export const environmentSchema = z.object({
     .min(16)
     .optional()
     .describe(
-      'A bearer token for the operator routes, 16 characters or more. Without it and without sign-in there are no such routes.',
+      'A bearer token for the operator routes and the desk at `/operator`, 16 characters or more. Without it and without sign-in there are no such routes.',
     ),
 
   AUTH_JWKS_URL: httpUrl
@@ -331,10 +331,10 @@ export const environmentSchema = z.object({
     ),
   ZIPKIN_UI_URL: httpUrl
     .default('http://127.0.0.1:8600')
-    .describe('Where operators reach Zipkin; the command line links to it.'),
+    .describe('Where operators reach Zipkin; the desk and the command line link to it.'),
   TEMPORAL_UI_URL: httpUrl
     .default('http://127.0.0.1:8233')
-    .describe("Where operators reach Temporal's Web UI; the command line links to it."),
+    .describe("Where operators reach Temporal's Web UI; the desk and the command line link to it."),
   STATE_DIR: z
     .string()
     .min(1)

@@ -95,7 +95,7 @@ describe.skipIf(!hasChromium())('the shop page in a browser', { timeout: 60_000 
     const page = await openShop();
     await page.getByLabel('Quantity of Chalk').fill('9');
     await page.getByRole('button', { name: 'Go to payment' }).click();
-    expect(await page.getByRole('alert').innerText()).toContain('There is not enough in stock');
+    expect(await page.getByRole('alert').innerText()).toContain('not in stock in the quantity');
     expect(await page.locator('.wrong').innerText()).toBe('Only 3 are left now. Enter a smaller number.');
     await takePictures(page, 'shop-problem');
     expect(await findBarriers(page)).toEqual([]);

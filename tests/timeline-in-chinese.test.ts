@@ -4,18 +4,19 @@ import { expect, test } from 'vitest';
 import { timelineInChinese } from '../api/pages/languages/chinese-timeline.ts';
 import { DEFAULT_CANCEL_REASON, DEFAULT_REFUND_REASON } from '../api/schemas.ts';
 import { describeDecline } from '../domain/payment.ts';
+import { describePart } from '../domain/refund.ts';
 
 const PROJECT = join(import.meta.dirname, '..');
 const FILES = [
   ...readdirSync(join(PROJECT, 'workflows'), { recursive: true, encoding: 'utf8' }).map((name) => `workflows/${name}`),
-  ...['aftercare', 'charge', 'payment'].map((name) => `domain/${name}.ts`),
+  ...['aftercare', 'charge', 'payment', 'refund'].map((name) => `domain/${name}.ts`),
   'api/cancel-order.ts',
 ].filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'));
 
 const LITERAL = /(?<quote>['`"])(?<text>[A-Z$](?:(?!\k<quote>)[^\\\n]|\\.)*\.)\k<quote>/g;
 /** What only the shop reads. */
 const FOR_THE_SHOP =
-  /dispute over|is disputed: |suspects fraud|manual review|review of the payment|shipment waits|ships the order|did not reach the customer|reported a payment|Refused: /;
+  /^Sorry|refund of 12 was not made|dispute over|is disputed: |suspects fraud|manual review|review of the payment|shipment waits|ships the order|did not reach the customer|reported a payment|Refused: /;
 
 /** Sentences that stand in the sources, with something in the place of what is filled in. */
 const written = FILES.flatMap((file) =>
@@ -25,9 +26,11 @@ const written = FILES.flatMap((file) =>
 ).filter((sentence) => sentence.includes(' ') && !FOR_THE_SHOP.test(sentence));
 const DECLINE_CODES =
   'insufficient_funds expired_card incorrect_cvc processing_error authentication_required card_not_supported card_velocity_exceeded other';
+const PART = { reason: null, amountMinor: 100, items: [{ itemId: '1', quantity: 1 }], restock: true };
 const sentences = [
   ...written,
   ...DECLINE_CODES.split(' ').map(describeDecline),
+  describePart(PART, { total: { amountMinor: 2000, currency: 'USD' }, lines: [{ itemId: '1', name: '1' }] }),
   DEFAULT_CANCEL_REASON,
   DEFAULT_REFUND_REASON,
 ];

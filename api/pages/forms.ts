@@ -1,20 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 
-/** A page loads our own styles and scripts, asks our own API, and is shown in nobody's frame. */
-export const contentSecurityPolicy = {
-  useDefaults: false,
-  directives: {
-    defaultSrc: ["'none'"],
-    scriptSrc: ["'self'"],
-    styleSrc: ["'self'"],
-    connectSrc: ["'self'"],
-    imgSrc: ['data:'],
-    formAction: ["'self'"],
-    baseUri: ["'none'"],
-    frameAncestors: ["'none'"],
-  },
-};
-
 /** Has the routes of this app take what forms send, and nothing else; a field that is sent twice counts once, with its last value. */
 export function takeForms(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();

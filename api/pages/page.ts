@@ -5,6 +5,24 @@ import { type Asset, assets } from './assets.ts';
 import { otherLanguages } from './languages/language.ts';
 import type { Texts } from './languages/english.ts';
 
+/** A page loads our own styles and scripts, asks our own API, and is shown in nobody's frame. */
+const contentSecurityPolicy = {
+  useDefaults: false,
+  directives: {
+    defaultSrc: ["'none'"],
+    scriptSrc: ["'self'"],
+    styleSrc: ["'self'"],
+    connectSrc: ["'self'"],
+    imgSrc: ['data:'],
+    formAction: ["'self'"],
+    baseUri: ["'none'"],
+    frameAncestors: ["'none'"],
+  },
+};
+
+/** What every route of a page has: also what goes wrong on it is told on a page. */
+export const pageRoute = { helmet: { contentSecurityPolicy } };
+
 type Frame = {
   readonly title: string;
   /** BCP 47. */
@@ -13,12 +31,14 @@ type Frame = {
   readonly scripts: readonly Asset[];
   /** Seconds after which a browser without scripts loads the page again. */
   readonly refreshSeconds?: number | undefined;
+  /** More of the page's head; HTML that is already escaped. */
+  readonly head?: string;
   /** HTML that is already escaped. */
   readonly body: string;
 };
 
 /** The frame of all pages. */
-function renderFrame({ title, locale, styles, scripts, refreshSeconds, body }: Frame): string {
+export function renderFrame({ title, locale, styles, scripts, refreshSeconds, head = '', body }: Frame): string {
   return html`<!doctype html>
     <html lang="${locale}">
       <head>
@@ -28,7 +48,7 @@ function renderFrame({ title, locale, styles, scripts, refreshSeconds, body }: F
         <meta name="color-scheme" content="light dark" />
         <title>${title}</title>
         <link rel="icon" href="data:," />
-        !${styles.map(({ url }) => html`<link rel="stylesheet" href="${url}" />`)}
+        !${head} !${styles.map(({ url }) => html`<link rel="stylesheet" href="${url}" />`)}
         !${
           refreshSeconds === undefined
             ? ''

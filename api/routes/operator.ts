@@ -5,9 +5,7 @@ import { operatorOf } from '../actor.ts';
 import { cancelOrder } from '../cancel-order.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { success } from '../envelope.ts';
-import { refundIdOfKey, randomOrderId } from '../order-id.ts';
-import { refundOrder, type RefundedOrder } from '../refund-order.ts';
-import { refundPart } from '../refund-part.ts';
+import { refund } from '../refund.ts';
 import { releaseOrder } from '../release-order.ts';
 import { errorResponses } from './error-responses.ts';
 import { operatorEventRoutes } from './operator-events.ts';
@@ -19,20 +17,6 @@ const orderParams = z.object({ orderID: z.string() });
 
 /** The operators' routes; addSignIn lets nobody else in. They exist only with sign-in or OPERATOR_TOKEN. */
 export function operatorRoutes(dependencies: Dependencies): FastifyPluginAsyncZod {
-  /** All that is left, or the part that the body names. */
-  async function refund(
-    orderId: string,
-    { restock = false, reason, amount_minor: amountMinor, items }: z.output<typeof refundOrderSchema>,
-    { operator, key }: { readonly operator: string; readonly key: string | undefined },
-  ): Promise<RefundedOrder> {
-    const request = { restock, reason, operator };
-    const refundId = key === undefined ? randomOrderId() : refundIdOfKey(orderId, key);
-    if (amountMinor !== undefined) return refundPart(dependencies, orderId, refundId, { ...request, amountMinor });
-    if (items === undefined) return refundOrder(dependencies, orderId, request);
-    const pieces = items.map(({ item_id: itemId, quantity }) => ({ itemId, quantity }));
-    return refundPart(dependencies, orderId, refundId, { ...request, items: pieces });
-  }
-
   return async (app) => {
     await app.register(operatorOrderRoutes(dependencies));
     await app.register(operatorItemRoutes(dependencies));
@@ -87,7 +71,7 @@ export function operatorRoutes(dependencies: Dependencies): FastifyPluginAsyncZo
         },
       },
       handler: async (request, reply) => {
-        const { order, outcome } = await refund(request.params.orderID, request.body, {
+        const { order, outcome } = await refund(dependencies, request.params.orderID, request.body, {
           operator: operatorOf(request),
           key: request.headers['idempotency-key'],
         });

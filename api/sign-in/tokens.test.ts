@@ -33,7 +33,11 @@ async function start({ config, ...rest }: Changes = {}) {
 describe('a token of the provider', () => {
   test('tells its customer, and nothing of an operator', async () => {
     const { provider, verify } = await start();
-    expect(await verify(await provider.issue({ sub: 'ann' }))).toEqual({ customerId: 'ann', operatorName: undefined });
+    expect(await verify(await provider.issue({ sub: 'ann' }))).toEqual({
+      customerId: 'ann',
+      operatorName: undefined,
+      endsAtMs: expect.any(Number),
+    });
   });
 
   test('may be one of several audiences', async () => {

@@ -17,6 +17,8 @@ export type Bearer = {
   readonly customerId: string | undefined;
   /** Undefined without the operators' scope. */
   readonly operatorName: string | undefined;
+  /** When the token ends, in ms since 1970. */
+  readonly endsAtMs: number;
 };
 
 export type TokenVerifier = (token: string) => Promise<Bearer>;
@@ -116,6 +118,7 @@ function bearerOf(claims: JWTPayload, config: SignInConfig): Bearer {
   return {
     customerId: printable(claims[config.customerClaim]),
     operatorName: isOperator ? printable(claims[config.operatorClaim]) : undefined,
+    endsAtMs: (claims.exp ?? 0) * 1000,
   };
 }
 

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { onTestFinished } from 'vitest';
 import { createOrdersApp } from '../orders-api.ts';
+import { createOperatorSessions } from '../pages/operator/sessions.ts';
 import { type FakeAnswers, fakeDependencies } from './fakes.ts';
 
 export const CUSTOMER = 'customer-1';
@@ -13,7 +14,14 @@ export async function startApi(
     receiveTimeoutMs,
     operatorToken,
     shopPage = false,
-  }: { requestsPerMinute?: number; receiveTimeoutMs?: number; operatorToken?: string; shopPage?: boolean } = {},
+    publicUrl,
+  }: {
+    requestsPerMinute?: number;
+    receiveTimeoutMs?: number;
+    operatorToken?: string;
+    shopPage?: boolean;
+    publicUrl?: string;
+  } = {},
 ) {
   const fakes = fakeDependencies(answers);
   const api: FastifyInstance = await createOrdersApp({
@@ -23,6 +31,9 @@ export async function startApi(
     trustedProxies: [],
     operatorToken,
     shopPage,
+    ...(publicUrl !== undefined && { publicUrl }),
+    sessions: createOperatorSessions({ operatorToken, orderLinks: undefined, signIn: undefined }),
+    deskReads: fakes.deskReads,
     ...(receiveTimeoutMs !== undefined && { receiveTimeoutMs }),
   });
   onTestFinished(() => api.close());

@@ -7,6 +7,7 @@ import { createLogger } from '../../platform/logger.ts';
 import { createMetrics } from '../../platform/metrics.ts';
 import type { Dependencies } from '../dependencies.ts';
 import { ApiError } from '../errors.ts';
+import type { DeskReads } from '../pages/operator/reads.ts';
 import type { CancelOutcome, RefundOutcome, ReleaseOutcome } from '../order-workflow-client.ts';
 
 const AT = new Date('2026-01-02T10:00:00.000Z');
@@ -131,5 +132,17 @@ export function fakeDependencies(answers: FakeAnswers = {}) {
     metrics: createMetrics(),
     logger: createLogger({ production: true, logLevel: 'silent' }, 'test'),
   };
-  return { dependencies, orders, created, cancelled, returned, listed, asked };
+  const deskReads: DeskReads = {
+    listMatters: async () => [],
+    listMattersOf: async () => [],
+    listSlowOrders: async () => [],
+    countOpenOrders: async () => [],
+    countOrdersSince: async () => [],
+    findOrderIdByAnything: async () => undefined,
+    findItem: async () => undefined,
+    listItemChanges: async () => [],
+    workflowState: async () => ({ found: false }),
+    linksElsewhere: () => ({ temporal: 'http://temporal.test', zipkin: 'http://zipkin.test', stripe: null }),
+  };
+  return { dependencies, deskReads, orders, created, cancelled, returned, listed, asked };
 }

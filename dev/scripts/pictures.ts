@@ -42,13 +42,14 @@ async function run(): Promise<void> {
   const stack = createStack(settings, terminal);
 
   async function take(): Promise<void> {
-    const { temporalUiUrl, zipkinUrl } = await stack.up();
-    if (temporalUiUrl === undefined || zipkinUrl === undefined) {
+    const { temporalUiUrl, zipkinUrl, operatorToken } = await stack.up();
+    if (temporalUiUrl === undefined || zipkinUrl === undefined || operatorToken === undefined) {
       throw new StackError('Pictures need Zipkin: install Java 17 or newer, and Maven.');
     }
     const browser = await chromium.launch(browserProgram);
     try {
-      const places = { apiUrl: settings.urls.api, temporalUiUrl, zipkinUrl };
+      const { api: apiUrl, sandbox: sandboxUrl } = settings.urls;
+      const places = { apiUrl, sandboxUrl, temporalUiUrl, zipkinUrl, operatorToken };
       await takePictures(browser, places, PICTURES_FOLDER, (file) => {
         terminal.line(`  ${relative(process.cwd(), file)}`);
       });

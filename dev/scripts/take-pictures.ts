@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Browser, Page } from 'playwright-core';
 import { z } from 'zod';
+import { createSandboxAdmin } from '../stripe-sandbox/admin-client.ts';
 import { CUSTOMER_ID_ATTRIBUTE, ORDER_STATUS_ATTRIBUTE } from '../../contracts/messages.ts';
 
 const NAMESPACE = 'default';
@@ -24,6 +25,11 @@ const WORKFLOW_HEIGHT = 1180;
 /** Zipkin's head, and a row for each span. */
 const TRACE_HEAD_HEIGHT = 300;
 const SPAN_HEIGHT = 30;
+/** The shop page with two items. */
+const SHOP_HEIGHT = 530;
+const DESK_HEIGHT = 1000;
+/** An order at the desk, down to its timeline. */
+const ORDER_HEIGHT = 1000;
 
 const COLUMNS = ['Status', 'Workflow ID', ORDER_STATUS_ATTRIBUTE, CUSTOMER_ID_ATTRIBUTE];
 /** What Temporal's Web UI remembers in a browser: narrow side bars, and the search attributes as columns. */
@@ -37,7 +43,14 @@ const POLL_MS = 250;
 const PATIENCE_MS = 120_000;
 
 /** Where the running system is. */
-export type Places = { readonly apiUrl: string; readonly temporalUiUrl: string; readonly zipkinUrl: string };
+export type Places = {
+  readonly apiUrl: string;
+  readonly sandboxUrl: string;
+  readonly temporalUiUrl: string;
+  readonly zipkinUrl: string;
+  /** With which an operator signs in at the desk. */
+  readonly operatorToken: string;
+};
 
 const createdSchema = z.object({
   data: z.object({ order_id: z.string(), customer_id: z.string(), redirect_url: z.url() }),
@@ -72,6 +85,17 @@ export async function takePictures(
   const desktop = await browser.newPage({ viewport: DESKTOP, timezoneId: 'UTC', storageState });
   await until('Zipkin', async () => (await fetch(`${places.zipkinUrl}/health`)).ok);
 
+  await phone.setViewportSize({ ...PHONE, height: SHOP_HEIGHT });
+  await phone.goto(`${places.apiUrl}/`);
+  await phone.getByLabel('Quantity of Book').fill('1');
+  await phone.getByLabel('Quantity of Pencil').fill('3');
+  await save(phone, 'shop');
+  await phone.goto(`${places.apiUrl}/?lang=zh`);
+  await phone.getByLabel('Pencil 的数量').fill('3');
+  await save(phone, 'shop-chinese');
+  await phone.goto(`${places.apiUrl}/?lang=en`);
+  await phone.setViewportSize(PHONE);
+
   await createOrder(places, 'customer-2', [{ itemID: BOOK, quantity: 2 }]);
   await createOrder(places, 'customer-3', [{ itemID: PENCIL, quantity: 3 }]);
   const waiting = await createOrder(places, CUSTOMER, ITEMS);
@@ -101,6 +125,14 @@ export async function takePictures(
   await save(desktop, 'temporal-timeline');
   await showTrace(desktop, places, paid);
   await save(desktop, 'zipkin-trace');
+
+  await makeTrouble(places, paid);
+  await showDesk(desktop, places, paid);
+  await save(desktop, 'desk-today');
+  await desktop.locator('.needs').getByRole('link', { name: paid.data.order_id }).click();
+  await desktop.getByRole('heading', { name: `Order ${paid.data.order_id}` }).waitFor();
+  await desktop.setViewportSize({ ...DESKTOP, height: ORDER_HEIGHT });
+  await save(desktop, 'desk-order');
 }
 
 async function createOrder({ apiUrl }: Places, customerID: string, items: typeof ITEMS): Promise<Created> {
@@ -163,6 +195,33 @@ async function showTrace(page: Page, { zipkinUrl }: Places, { traceID }: Created
   await page.setViewportSize({ ...DESKTOP, height: TRACE_HEAD_HEIGHT + SPAN_HEIGHT * spans.length });
   await page.goto(`${zipkinUrl}/zipkin/traces/${traceID}`);
   await page.getByText('fulfillorder').first().waitFor();
+}
+
+/** A bad day: the customer of a shipped order disputes its payment, and another payment wants a review before it ships. */
+async function makeTrouble(places: Places, shipped: Created): Promise<void> {
+  const stripe = createSandboxAdmin(places.sandboxUrl);
+  const chargeOf = async ({ data }: Created) => (await stripe.ledger(data.order_id)).charges[0]?.id ?? '';
+  const held = await createOrder(places, 'customer-4', [{ itemID: BOOK, quantity: 3 }]);
+  await stripe.addWebhookRule({ types: ['checkout.session.completed'], action: { type: 'drop' }, probability: 1 });
+  await until('the payment page of the order', async () => {
+    const [session] = await stripe.sessions(held.data.order_id);
+    return session !== undefined && (await stripe.pay(session.id)).outcome === 'succeeded';
+  });
+  await stripe.openReview(await chargeOf(held));
+  await stripe.openDispute(await chargeOf(shipped));
+  await stripe.clearWebhookRules();
+}
+
+async function showDesk(page: Page, { apiUrl, operatorToken }: Places, disputed: Created): Promise<void> {
+  await page.setViewportSize({ ...DESKTOP, height: DESK_HEIGHT });
+  await page.goto(`${apiUrl}/operator`);
+  await page.getByLabel('Your operator token').fill(operatorToken);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await until('what needs a person', async () => {
+    await page.reload();
+    const told = await page.locator('.needs').innerText();
+    return told.includes(disputed.data.order_id) && told.includes('Shipment held');
+  });
 }
 
 /** @throws Error if it does not pass in time; a failure before that is retried */

@@ -57,6 +57,7 @@ export function createSandboxProcess(context: AppContext): AppProcess {
 export function createCoreProcesses(
   context: AppContext,
   connections: Readonly<Record<string, string | undefined>>,
+  operatorToken?: string,
 ): AppProcess[] {
   const { ports } = context.settings;
   const operations = (port: number): Record<string, string> => ({ OPERATIONS_PORT: String(port) });
@@ -75,7 +76,10 @@ export function createCoreProcesses(
       detail: context.settings.urls.api,
       readyUrl: `http://127.0.0.1:${ports.api}/readyz`,
       layer: LAYERS.edges,
-      environment: operations(ports.operations.api),
+      environment: {
+        ...operations(ports.operations.api),
+        ...(operatorToken !== undefined && { OPERATOR_TOKEN: operatorToken }),
+      },
     },
     {
       name: 'Webhook receiver',

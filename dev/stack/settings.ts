@@ -26,6 +26,8 @@ export type StackSettings = {
     readonly zipkinUrl: string | undefined;
     /** Traces go to an OpenTelemetry collector. */
     readonly collector: boolean;
+    /** Operators have a way to sign in. */
+    readonly operators: boolean;
   };
   readonly urls: { readonly api: string; readonly webhook: string; readonly sandbox: string };
   readonly shopPage: boolean;
@@ -71,6 +73,7 @@ export function loadStackSettings(environment = processEnvironment()): StackSett
       stripe: config.stripe.sandboxUrl === undefined || isGiven('STRIPE_SANDBOX_URL'),
       zipkinUrl: env.ZIPKIN_URL,
       collector: isGiven('OTEL_EXPORTER_OTLP_ENDPOINT') || isGiven('OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'),
+      operators: config.operatorToken !== undefined || config.signIn !== undefined,
     },
     urls: {
       api: isGiven('PUBLIC_URL') ? env.PUBLIC_URL : `http://127.0.0.1:${env.API_PORT}`,

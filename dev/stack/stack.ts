@@ -10,6 +10,7 @@ import {
 } from './app.ts';
 import { LAYERS, startInfrastructure, type Infrastructure } from './infrastructure.ts';
 import type { ManagedProcess, ProcessEvents } from './managed-process.ts';
+import { operatorToken } from './operator-token.ts';
 import { type StackSettings } from './settings.ts';
 import { CONNECTIONS_FILE } from '../../platform/project.ts';
 import { messageOf, StackError, type Reporter } from './stack-error.ts';
@@ -21,6 +22,8 @@ export type RunningStack = {
   readonly temporalUiUrl: string | undefined;
   /** Where traces are shown, also while Zipkin is still on its way up. */
   readonly zipkinUrl: string | undefined;
+  /** With which somebody signs in at the operators' desk; undefined if a setting says how. */
+  readonly operatorToken: string | undefined;
   /** The product's own processes, whose warnings a person should see. */
   readonly processes: readonly ManagedProcess[];
 };
@@ -137,13 +140,15 @@ export function createStack(settings: StackSettings, log: Reporter): Stack {
     const lines = Object.entries(connections).map(([name, value]) => `${name}=${value}\n`);
     writeFileSync(folder.file(CONNECTIONS_FILE), lines.join(''), { mode: 0o600 });
 
-    const core = createCoreProcesses(context, connections);
+    const token = settings.external.operators ? undefined : operatorToken(folder);
+    const core = createCoreProcesses(context, connections, token);
     await Promise.all(core.map((process) => begin(start(process))));
     if (zipkin !== undefined) void begin(startZipkin(zipkin));
     return {
       databaseUrl: infrastructure.databaseUrl,
       temporalUiUrl: infrastructure.temporalUiUrl,
       zipkinUrl: zipkin?.url,
+      operatorToken: token,
       processes: [...sandbox, ...core],
     };
   }

@@ -104,6 +104,21 @@ async function createOrder(): Promise<string> {
   return `/api/customer/${customerID}/orders/${data.order_id}`;
 }
 
+/** Does what a newcomer is told to do: opens the shop, and signs in at the desk. Gives the token. */
+async function lookAround(output: string): Promise<string> {
+  const url = `http://127.0.0.1:${environment['API_PORT']}`;
+  expect(output).toContain(`Open the shop: ${url}/\n`);
+  expect((await fetch(`${url}/`)).status).toBe(200);
+  const token = / \(sign in with (?<token>\w+)\)/.exec(output)?.groups?.['token'] ?? '';
+  const signedIn = await fetch(`${url}/operator/sign-in`, {
+    method: 'POST',
+    redirect: 'manual',
+    body: new URLSearchParams({ token }),
+  });
+  expect([signedIn.status, signedIn.headers.get('location')]).toEqual([303, '/operator']);
+  return token;
+}
+
 async function statusOf(orderPath: string): Promise<string> {
   const answer = await fetch(`http://127.0.0.1:${environment['API_PORT']}${orderPath}`);
   return ((await answer.json()) as { data: { status: string } }).data.status;
@@ -113,6 +128,7 @@ describe('npm start', { timeout: 2 * UP_TIMEOUT_MS + 60_000 }, () => {
   test('brings all up, goes on after kill -9, and leaves nothing when it is stopped', async () => {
     const first = run('start');
     await first.ready();
+    const token = await lookAround(first.output());
     const orderPath = await createOrder();
     const left = recordedProcesses();
     expect(left.map(({ name }) => name).sort()).toEqual([
@@ -137,6 +153,7 @@ describe('npm start', { timeout: 2 * UP_TIMEOUT_MS + 60_000 }, () => {
     const second = run('start');
     await second.ready();
     expect(second.output()).toContain('Ended what an earlier start left running');
+    expect(await lookAround(second.output())).toBe(token);
     expect(left.filter(isAlive)).toEqual([]);
     await vi.waitFor(async () => expect(await statusOf(orderPath)).toBe('WAITING_FOR_PAYMENT'), { timeout: 60_000 });
 

@@ -105,6 +105,7 @@ function describe(running: RunningStack, settings: StackSettings, tookMs: number
   terminal.title(settings.shopPage ? `${ready}. Open the shop: ${urls.api}/` : ready);
   terminal.table([
     ['Orders API', `${urls.api} (documentation: ${urls.api}/docs)`],
+    ['Operators’ desk', deskText(running, settings)],
     ['Stripe webhook', `http://127.0.0.1:${settings.ports.webhook}/webhook`],
     ['Stripe', external.stripe ? 'as STRIPE_KEY says' : `${urls.sandbox} (a local sandbox; card 4242 4242 4242 4242)`],
     ['Temporal Web UI', running.temporalUiUrl ?? `of the server at ${external.temporalAddress}`],
@@ -117,6 +118,11 @@ function describe(running: RunningStack, settings: StackSettings, tookMs: number
   terminal.line("    -H 'content-type: application/json' \\");
   terminal.line(`    -d '${JSON.stringify(ORDER)}'`);
   terminal.line('\n  Ctrl-C stops everything; orders under way go on with the next start.\n');
+}
+
+function deskText({ operatorToken }: RunningStack, { urls }: StackSettings): string {
+  const desk = `${urls.api}/operator`;
+  return operatorToken === undefined ? desk : `${desk} (sign in with ${operatorToken})`;
 }
 
 function zipkinText({ zipkinUrl }: RunningStack, { external }: StackSettings): string {

@@ -4,6 +4,7 @@
 const FIRST_DELAY_MS = 1000;
 const LONGEST_DELAY_MS = 10_000;
 const GROWTH = 1.25;
+const TIME_LEFT_EVERY_MS = 30_000;
 
 let delayMs = FIRST_DELAY_MS;
 let timer;
@@ -57,10 +58,14 @@ async function hasNews() {
   return data.timeline.length > Number(order.dataset.seq);
 }
 
-async function showNews() {
+async function loadPage() {
   const response = await fetch(location.href, { cache: 'no-store' });
   if (!response.ok) throw new Error(`Status ${response.status}`);
-  const page = new DOMParser().parseFromString(await response.text(), 'text/html');
+  return new DOMParser().parseFromString(await response.text(), 'text/html');
+}
+
+async function showNews() {
+  const page = await loadPage();
   const [shown, news] = [currentOrder(), page.getElementById('order')];
   // A late answer must not replace newer content.
   if (news === null || Number(news.dataset.seq) < Number(shown.dataset.seq)) return;
@@ -72,6 +77,16 @@ async function showNews() {
   if (focused !== '') document.getElementById(focused)?.focus();
   document.dispatchEvent(new Event('news'));
   document.getElementById('announcement').textContent = news.querySelector('header').innerText;
+}
+
+/** The server says how long is left, so that a wrong clock of this machine makes no difference. */
+async function showTimeLeft() {
+  if (document.hidden || document.querySelector('.time-left') === null) return;
+  const news = (await loadPage().catch(() => undefined))?.querySelector('.time-left');
+  const shown = document.querySelector('.time-left');
+  if (!news || !shown) return;
+  shown.replaceWith(document.adoptNode(news));
+  document.dispatchEvent(new Event('news'));
 }
 
 function announceConnection(works) {
@@ -110,3 +125,4 @@ addEventListener('pageshow', (event) => {
 addEventListener('online', lookAgain);
 
 schedule();
+setInterval(showTimeLeft, TIME_LEFT_EVERY_MS);

@@ -56,6 +56,12 @@ const SENTENCES: readonly (readonly [english: RegExp, chinese: string])[] = [
   [/The refund waits until the bank has decided the dispute\./, '退款要等银行对争议作出决定。'],
   [/The refund takes longer than usual; the shop is looking after it\./, '退款比平时慢，商店正在处理。'],
   [/The goods had left already, so the payment was not refunded\./, '商品已经发出，因此没有退款。'],
+  [/(\S+) of (\S+) was refunded: (.+?)\.(?= |$)/, '已退 $1（共 $2）：$3。'],
+  [
+    /The shop has corrected its record of this payment\. Nothing was charged or refunded by that\./,
+    '商店更正了这笔付款的记录，没有因此扣款或退款。',
+  ],
+  [/These goods are back in stock\./, '这些商品已放回库存。'],
   [/(\S+) of (\S+) was refunded\./, '已退 $1（共 $2）。'],
   [/(\S+) was refunded\./, '已退 $1。'],
   [/We received an extra payment of (\S+) and refunded it\./, '我们收到一笔多余的付款 $1，已退回。'],

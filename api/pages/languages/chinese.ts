@@ -74,6 +74,8 @@ export const chinese: Texts = {
     item: '商品',
     amount: '金额',
     total: '合计',
+    refundedAmount: '已退款',
+    beingRefunded: '正在退款',
     cancel: '取消订单',
     cancellingNow: '正在取消……',
     history: '订单记录',

@@ -94,6 +94,8 @@ export const english = {
     item: 'Item',
     amount: 'Amount',
     total: 'Total',
+    refundedAmount: 'Refunded',
+    beingRefunded: 'Being refunded',
     cancel: 'Cancel this order',
     cancellingNow: 'Cancelling…',
     history: 'What happened so far',

@@ -54,9 +54,15 @@ function wordsOf(order: Order, texts: Texts, notice: Notice | undefined): Words 
         ? { ...payment.cancelling, ...NOTHING_TO_DO, tone: 'progress', step: 1 }
         : waiting(order, texts, notice === 'returned');
     case 'PAID':
-      return { ...payment.paid, ...NOTHING_TO_DO, tone: 'good', alerts: delays(order, texts), step: 2 };
+      return {
+        ...payment.paid,
+        ...NOTHING_TO_DO,
+        tone: 'good',
+        alerts: [...delays(order, texts), ...moneyBack(order, texts)],
+        step: 2,
+      };
     case 'FINISHED':
-      return { ...payment.finished, ...NOTHING_TO_DO, tone: 'good', alerts: afterTheEnd(order, texts), step: 3 };
+      return { ...payment.finished, ...NOTHING_TO_DO, tone: 'good', alerts: moneyBack(order, texts), step: 3 };
     case 'CANCELLED':
       return closed(order, texts, payment.cancelled);
     case 'EXPIRED':
@@ -94,7 +100,7 @@ function closed(order: Order, texts: Texts, { headline, text }: Said): Words {
     headline,
     text: [reason === undefined ? '' : texts.timelineEntry(reason.detail), text].filter(Boolean).join(' '),
     tone: 'neutral',
-    alerts: afterTheEnd(order, texts),
+    alerts: moneyBack(order, texts),
     step: undefined,
   };
 }
@@ -105,7 +111,7 @@ function delays({ timeline }: Order, texts: Texts): string[] {
 }
 
 /** What happened to the customer's money after the order's end. A dispute is the shop's business. */
-function afterTheEnd(order: Order, texts: Texts): string[] {
+function moneyBack(order: Order, texts: Texts): string[] {
   return order.timeline.flatMap(({ event, detail }) => {
     if (event === 'payment.returned' || event === 'payment.refunded') return [texts.timelineEntry(detail)];
     return event === 'refund.failed' ? [texts.payment.refundDidNotArrive] : [];

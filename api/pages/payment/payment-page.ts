@@ -1,7 +1,7 @@
 import { html } from 'ghtml';
 import type { OrderRecord } from '../../../database/orders.ts';
 import { formatMoney } from '../../../domain/money.ts';
-import { timelineForCustomer } from '../../order-view.ts';
+import { refundsOfItsPayment, timelineForCustomer } from '../../order-view.ts';
 import { assets } from '../assets.ts';
 import type { Texts } from '../languages/english.ts';
 import { renderCustomerPage } from '../page.ts';
@@ -103,7 +103,8 @@ function durationInWords(ms: number, { payment }: Texts): string {
   return minutes < 120 ? payment.minutes(minutes) : payment.hoursAndMinutes(Math.floor(minutes / 60), minutes % 60);
 }
 
-function renderLines({ lines, currency }: OrderRecord, { locale, payment }: Texts, total: string): string {
+function renderLines(order: OrderRecord, { locale, payment }: Texts, total: string): string {
+  const { lines, currency } = order;
   const money = (amountMinor: number): string => formatMoney({ amountMinor, currency }, locale);
   const rows = lines.map(
     ({ name, quantity, unitAmountMinor }) =>
@@ -112,6 +113,16 @@ function renderLines({ lines, currency }: OrderRecord, { locale, payment }: Text
         <td>${money(quantity * unitAmountMinor)}</td>
       </tr>`,
   );
+  // What did not arrive is said at the top of the page.
+  const refunds = refundsOfItsPayment(order)
+    .filter(({ state }) => state !== 'failed')
+    .map(
+      ({ state, amountMinor }) =>
+        html`<tr class="refund">
+          <th scope="row">${state === 'accepted' ? payment.refundedAmount : payment.beingRefunded}</th>
+          <td>−${money(amountMinor)}</td>
+        </tr>`,
+    );
   return html`<table>
     <caption>
       ${payment.yourOrder}
@@ -130,6 +141,7 @@ function renderLines({ lines, currency }: OrderRecord, { locale, payment }: Text
         <th scope="row">${payment.total}</th>
         <td>${total}</td>
       </tr>
+      !${refunds}
     </tfoot>
   </table>`;
 }

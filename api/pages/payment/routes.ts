@@ -6,10 +6,10 @@ import { cancelOrder } from '../../cancel-order.ts';
 import { type Dependencies, paymentPageUrl } from '../../dependencies.ts';
 import { type ApiError, toApiError } from '../../errors.ts';
 import { logFailure } from '../../http-server.ts';
-import { contentSecurityPolicy, isFromElsewhere, takeForms } from '../forms.ts';
+import { isFromElsewhere, takeForms } from '../forms.ts';
 import type { Texts } from '../languages/english.ts';
 import { languageQuery, textsFor } from '../languages/language.ts';
-import { errorTextOf, renderMessagePage, sendPage } from '../page.ts';
+import { errorTextOf, pageRoute, renderMessagePage, sendPage } from '../page.ts';
 import { type Notice, notices } from './customer-words.ts';
 import { checkLink, forgetToken, keepToken, keptToken, openOrder, type PageQuery } from './page-access.ts';
 import { renderPaymentPage } from './payment-page.ts';
@@ -54,9 +54,9 @@ export function paymentPages(dependencies: Dependencies): FastifyPluginAsyncZod 
     takeForms(app);
 
     app.route({
+      ...pageRoute,
       method: 'GET',
       url: '/payment',
-      helmet: { contentSecurityPolicy },
       schema: {
         operationId: 'paymentPage',
         summary: 'The payment page of an order',
@@ -111,6 +111,7 @@ export function paymentPages(dependencies: Dependencies): FastifyPluginAsyncZod 
     }
 
     app.route({
+      ...pageRoute,
       method: 'GET',
       url: '/payment/return',
       schema: {
@@ -132,6 +133,7 @@ export function paymentPages(dependencies: Dependencies): FastifyPluginAsyncZod 
     });
 
     app.route({
+      ...pageRoute,
       method: 'POST',
       url: '/payment/cancel',
       schema: {

@@ -6,9 +6,9 @@ import { createOrder } from '../../create-order.ts';
 import { type Dependencies, paymentPageUrl } from '../../dependencies.ts';
 import { toApiError } from '../../errors.ts';
 import { logFailure } from '../../http-server.ts';
-import { contentSecurityPolicy, isFromElsewhere, takeForms } from '../forms.ts';
+import { isFromElsewhere, takeForms } from '../forms.ts';
 import { textsFor } from '../languages/language.ts';
-import { errorTextOf, renderMessagePage, sendPage } from '../page.ts';
+import { errorTextOf, pageRoute, renderMessagePage, sendPage } from '../page.ts';
 import { guestOf, isKey, keepGuest, newKey } from './guest.ts';
 import { type Choice, problemOf, readChoices, type ShopProblem } from './shop-problem.ts';
 import { renderShopPage } from './shop-page.ts';
@@ -43,17 +43,17 @@ export function shopPages(dependencies: Dependencies): FastifyPluginAsyncZod {
     });
 
     app.route({
+      ...pageRoute,
       method: 'GET',
       url: '/',
-      helmet: { contentSecurityPolicy },
       schema: { hide: true },
       handler: async (request, reply) => show(request, reply, { guest: guestOf(request) }),
     });
 
     app.route({
+      ...pageRoute,
       method: 'POST',
       url: '/',
-      helmet: { contentSecurityPolicy },
       schema: { hide: true },
       handler: async (request, reply) => {
         const texts = textsFor(request, reply, isSecure);
