@@ -4,6 +4,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** The files that take longest, most of it waiting for time limits of the product: a late start of one ends the run late. */
 const SLOWEST = [
+  'tests/reconciliation.test.ts',
   'tests/create-deadline.test.ts',
   'tests/money-that-goes-back.test.ts',
   'tests/crash.test.ts',
