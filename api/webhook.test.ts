@@ -1,5 +1,5 @@
 import { Stripe } from 'stripe';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { createLogger } from '../platform/logger.ts';
 import { startTelemetry } from '../platform/telemetry.ts';
 import {
@@ -60,6 +60,17 @@ describe('signatures', () => {
     expect(logged('warn').map(({ msg }) => msg)).toEqual([expect.stringContaining(problem)]);
     expect(logged('error')).toEqual([]);
     expect(delivered).toEqual([]);
+  });
+
+  test('tells of a flood of forged events in one line for ten seconds, and counts the others', async () => {
+    const { sendRaw, logged } = await startWebhook();
+    vi.useFakeTimers({ toFake: ['Date'] });
+    onTestFinished(() => void vi.useRealTimers());
+    for (let sent = 0; sent < 5; sent += 1) expect((await sendRaw(body, 'forged')).statusCode).toBe(400);
+    expect(logged('warn')).toHaveLength(1);
+    vi.setSystemTime(Date.now() + 10_000);
+    await sendRaw(body, 'forged');
+    expect(logged('warn')).toMatchObject([{}, { refusedSinceLastLine: 4 }]);
   });
 
   test('refuses a body over 1 MB', async () => {

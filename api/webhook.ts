@@ -17,6 +17,8 @@ import { verifyStripeSignature } from './webhook/signature.ts';
 import { createStripeReader, type StripeReads } from './webhook/stripe-reader.ts';
 import { createEventTaker, createOrderFinder, type Taken } from './webhook/take-event.ts';
 
+/** How long the log says nothing more of forged events once it has told of one. */
+const REFUSAL_LINE_EVERY_MS = 10_000;
 /** Stripe's events are a few kilobytes; the largest that its documentation shows are far below this. */
 const BODY_LIMIT_BYTES = 1024 * 1024;
 
@@ -94,6 +96,22 @@ export async function createWebhookApp(options: {
     });
   });
 
+  let refusedSinceTold = 0;
+  let tellAgainAtMs = 0;
+
+  /** Anybody can send forged events, and shall not fill the log: one line in a while, which counts the others. */
+  function tellRefused(details: object, message: string): void {
+    const nowMs = Date.now();
+    if (nowMs < tellAgainAtMs) {
+      refusedSinceTold += 1;
+      return;
+    }
+    const more = refusedSinceTold > 0 && { refusedSinceLastLine: refusedSinceTold };
+    logger.warn({ ...details, ...more }, `Stripe event refused. ${message}`);
+    refusedSinceTold = 0;
+    tellAgainAtMs = nowMs + REFUSAL_LINE_EVERY_MS;
+  }
+
   function verify(request: FastifyRequest): unknown {
     const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
     const header = request.headers['stripe-signature']?.toString();
@@ -102,7 +120,7 @@ export async function createWebhookApp(options: {
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       // Without a valid signature nothing of the body can be trusted, so there is no event to name.
-      logger.warn({ bytes: body.length, remoteAddress: request.ip }, `Stripe event refused. ${error.message}`);
+      tellRefused({ bytes: body.length, remoteAddress: request.ip }, error.message);
       throw error;
     }
   }

@@ -1,6 +1,12 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, existsSync, openSync } from 'node:fs';
+import { join } from 'node:path';
+import process from 'node:process';
+import { text } from 'node:stream/consumers';
 import { context, propagation, ROOT_CONTEXT, trace } from '@opentelemetry/api';
 import { pino } from 'pino';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, onTestFinished, test } from 'vitest';
 import { createLogger } from './logger.ts';
 import { startTelemetry } from './telemetry.ts';
 
@@ -88,3 +94,21 @@ test('an error keeps what explains it, and drops the request and the row that it
     statusCode: 402,
   });
 });
+
+test.skipIf(!existsSync('/dev/full'))(
+  'an output that can’t be written, as on a full disk, ends no process',
+  async () => {
+    const script = `
+    import { createLogger } from ${JSON.stringify(join(import.meta.dirname, 'logger.ts'))};
+    const logger = createLogger({ production: true, logLevel: 'info' }, 'test');
+    logger.info('a line');
+    setTimeout(() => logger.fatal('the last line'), 50);
+    process.once('exit', () => process.stderr.write('it came to its end'));`;
+    const full = openSync('/dev/full', 'w');
+    onTestFinished(() => closeSync(full));
+    const tsx = ['--import', 'tsx', '--input-type=module', '--eval', script];
+    const child = spawn(process.execPath, tsx, { stdio: ['ignore', full, 'pipe'] });
+    const [[code], stderr] = await Promise.all([once(child, 'exit'), text(child.stderr!)]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: 'it came to its end' });
+  },
+);

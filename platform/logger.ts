@@ -1,7 +1,15 @@
 import { createRequire } from 'node:module';
 import { stdout } from 'node:process';
 import { isSpanContextValid, trace } from '@opentelemetry/api';
-import { type DestinationStream, type Logger, type LoggerOptions, pino, stdSerializers, stdTimeFunctions } from 'pino';
+import {
+  destination as openDestination,
+  type DestinationStream,
+  type Logger,
+  type LoggerOptions,
+  pino,
+  stdSerializers,
+  stdTimeFunctions,
+} from 'pino';
 
 export type { Logger } from 'pino';
 
@@ -74,7 +82,18 @@ export function createLogger(config: LoggerConfig, service: string, destination?
     const transport = { target: 'pino-pretty', options: { ignore: 'service', messageFormat: '{service}: {msg}' } };
     return pino({ ...options, transport });
   }
-  return pino(options);
+  return pino(options, standardOutput());
+}
+
+/** What can't be written for a while is kept up to this, and written with the next line; what comes after is dropped. */
+const MAX_UNWRITTEN_BYTES = 1024 * 1024;
+
+/** Orders matter more than their log: an output that can't be written, on a full disk for example, ends no process. */
+function standardOutput(): DestinationStream {
+  const output = openDestination({ dest: stdout.fd, sync: true, maxLength: MAX_UNWRITTEN_BYTES });
+  output.on('error', () => undefined);
+  // Without its `flushSync`, which a fatal line calls: it would wait for ever, and a synchronous output needs none.
+  return { write: (line) => output.write(line) };
 }
 
 /** Takes everything out of a text that looks like one of our secrets. */

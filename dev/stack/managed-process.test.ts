@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { managedProcess, type ManagedProcess, type ProcessSpec } from './managed-process.ts';
+import { must } from '../../domain/must.ts';
 import { identify, isAlive } from './process-identity.ts';
 import { openStateFolder, type StateFolder } from './state-folder.ts';
 
@@ -70,6 +71,15 @@ describe('a managed process', () => {
     await expect(child('', { command: '/nowhere/temporal' }).start()).rejects.toThrow(
       "Child can't be started: spawn /nowhere/temporal ENOENT.",
     );
+  });
+
+  test('that can’t be recorded, on a full disk for example, is not left running', async () => {
+    mkdirSync(join(path, 'processes', 'child.json.new'));
+    const unrecorded = child('console.log(process.pid); setInterval(() => {}, 1000);');
+    const spawned = vi.spyOn(state, 'record');
+    await expect(unrecorded.start()).rejects.toThrow('EISDIR');
+    const { pid } = must(spawned.mock.calls[0]?.[0], 'a process to record');
+    await vi.waitFor(() => expect(isAlive(identify(pid))).toBe(false), { timeout: 10_000 });
   });
 
   test('that is not ready in time is ended, and what it waits for is told', async () => {

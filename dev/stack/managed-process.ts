@@ -198,7 +198,13 @@ function launch(spec: ProcessSpec, logFile: string, state: StateFolder): Running
   const { pid } = child;
   if (pid !== undefined) {
     const { name, stopSignal, stopTimeoutMs, layer } = spec;
-    state.record({ name, pid, stopSignal, stopTimeoutMs, layer });
+    try {
+      state.record({ name, pid, stopSignal, stopTimeoutMs, layer });
+    } catch (error) {
+      // The disk is full, for example. Left running it would hold the port of the next one.
+      child.kill('SIGKILL');
+      throw error;
+    }
   }
   return { child, identity: identify(pid ?? 0), exited, hasExited: () => exit };
 }

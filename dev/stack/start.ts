@@ -88,7 +88,9 @@ function endOfRun() {
     });
   }
   // A terminal that is gone, or `npm start | head`. Unheard, it would end this process and leave the parts running.
-  process.stdout.on('error', () => ask());
+  process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => {
+    if (code !== 'ENOSPC') ask();
+  });
   return {
     asked,
     forced,
