@@ -118,6 +118,16 @@ export function createPaymentActivities({ stripe }: { readonly stripe: Stripe })
       return readCharge(stripe, paymentIntentId);
     },
 
+    /** The same for a payment that an event names; null if Stripe knows no such payment on our account. */
+    async findCharge(paymentIntentId: string): Promise<Charge | null> {
+      try {
+        return await readCharge(stripe, paymentIntentId);
+      } catch (error) {
+        if (error instanceof Stripe.errors.StripeError && error.code === 'resource_missing') return null;
+        throw error;
+      }
+    },
+
     /**
      * Refunds all that is left of a payment, and says how the money went back: it may already have been refunded, or
      * lost in a dispute. Only Stripe's answer ends a refund: a refusal, such as too low a balance, is for the operator

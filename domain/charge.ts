@@ -136,6 +136,11 @@ export function describeWayBack(way: WayBack): string {
     : 'Your bank decided the dispute in your favour and returned the payment.';
 }
 
+/** What the timeline says of an order once all of its money has gone back, and its goods too if they are restocked. */
+export function describeRefund(reason: string, wayBack: WayBack, restock: boolean): string {
+  return `${reason} ${describeWayBack(wayBack)}${restock ? ' The goods are back in stock.' : ''}`;
+}
+
 /**
  * Returns all notes that the timeline should have on a charge. They follow from the charge's state alone, so lost, late
  * and repeated events lead to the same entries, in an order that makes sense.

@@ -6,8 +6,9 @@ import { startWorld, type World } from './support/world.ts';
 
 let world: World;
 let withoutBalance: OrderRecord;
+const logged: string[] = [];
 beforeAll(async () => {
-  world = await startWorld();
+  world = await startWorld({ LOG_LEVEL: 'error' }, { write: (line) => void logged.push(line) });
   withoutBalance = await ended('CANCELLED', async (waiting) => void (await world.cancel(waiting)));
   await world.stripe.refuseRefunds(1);
   await payLate(withoutBalance);
@@ -118,6 +119,26 @@ test('a late payment that Stripe refused to refund for lack of balance goes back
   const { orderId } = withoutBalance;
   await world.untilEvent(orderId, 'payment.returned');
   expect((await world.stripe.ledger(orderId)).refunds).toHaveLength(1);
+});
+
+test('a payment that Stripe does not know raises one alarm, and is asked for with growing pauses', async () => {
+  const order = await world.finishedOrder();
+  await world.workflowResult(order.orderId);
+  const paymentIntent = `pi_unknown_${order.orderId}`;
+  expect(await tellPaid(world, order, { payment_intent: paymentIntent })).toEqual([200]);
+  const handle = world.client.workflow.getHandle(aftercareWorkflowId(paymentIntent));
+  const pauses = await world.until(async () => {
+    const { events = [] } = await handle.fetchHistory();
+    const timers = (events ?? []).flatMap(({ timerStartedEventAttributes: timer }) => timer?.startToFireTimeout ?? []);
+    expect(timers.length).toBeGreaterThanOrEqual(3);
+    return timers.map(({ seconds }) => Number(seconds));
+  });
+  expect(pauses.slice(0, 3)).toEqual([1, 2, 4]);
+  const alarms = logged.filter((line) => line.includes('An operator is needed') && line.includes(paymentIntent));
+  expect(alarms).toHaveLength(1);
+  expect(await world.order(order.orderId)).toMatchObject({ status: 'FINISHED', timeline: order.timeline });
+  // It would be asked for three days.
+  await handle.terminate('the test has seen enough');
 });
 
 async function ended(status: OrderRecord['status'], end: (order: OrderRecord) => Promise<void>): Promise<OrderRecord> {

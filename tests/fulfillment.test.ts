@@ -119,6 +119,7 @@ describe("the shop's own fulfillment", () => {
     expect([200, 202]).toContain(answer.status);
     await world.untilStatus(orderId, 'REFUNDED');
     expect(receiver.shipments.get(orderId)).toEqual({ status: 'called off' });
+    expect((await world.order(orderId)).timeline.at(-1)?.detail).toContain('The goods are back in stock.');
     expect(await refund(orderId)).toMatchObject({ status: 200, body: { data: { status: 'REFUNDED' } } });
     expect((await world.stripe.ledger(orderId)).refunds).toHaveLength(1);
   });

@@ -54,13 +54,14 @@ export function createFulfillmentService(config: Pick<Config, 'fulfillment'>, da
 /** Creates the worker of one task queue; it polls once `run()` is called. */
 export async function createWorker(kind: WorkerKind, dependencies: WorkerDependencies): Promise<Worker> {
   const { connection, namespace, taskQueuePrefix, plugins, shutdownGraceMs } = dependencies;
+  const alarmed = new Set<string>();
   return Worker.create({
     connection,
     namespace,
     taskQueue: taskQueues(taskQueuePrefix)[kind],
     identity: `${kind}-worker@${process.pid}`,
     plugins: [...plugins],
-    interceptors: { activity: [() => ({ inbound: new FailureInterceptor() })] },
+    interceptors: { activity: [() => ({ inbound: new FailureInterceptor(alarmed) })] },
     shutdownGraceTime: shutdownGraceMs,
     // An activity that has not finished by then times out and is retried elsewhere.
     shutdownForceTime: shutdownGraceMs + 2_000,

@@ -1,4 +1,4 @@
-import { CancellationScope, condition, continueAsNew, log, setHandler } from '@temporalio/workflow';
+import { CancellationScope, condition, continueAsNew, log, patched, setHandler, sleep } from '@temporalio/workflow';
 import type { StoredOrder } from '../activities/orders.ts';
 import type { PaymentAftercareInput } from '../contracts/messages.ts';
 import { decideAftercare, noteReconciled, noteReturned, paymentToLookAt } from '../domain/aftercare.ts';
@@ -8,8 +8,14 @@ import { RECONCILIATION, type StripeEvent } from '../domain/stripe-event.ts';
 import { noteRefundDelayed } from './order/describe.ts';
 import { type Activities, connectActivities } from './shared/activities.ts';
 import { recordNote } from './shared/record-note.ts';
-import { hasLongHistory, recordRefundAfterTheEnd, refundPayment } from './shared/refund.ts';
+import { hasLongHistory, pauseAfter, recordRefundAfterTheEnd, refundPayment } from './shared/refund.ts';
+import { alarm } from './shared/report.ts';
 import { stripeEventSignal } from './shared/stripe-event-signal.ts';
+
+/** Stripe delivers an event for so long; who gave us the key of another account has noticed by then. */
+const UNKNOWN_FOR_MS = 3 * 24 * 3_600_000;
+/** Runs from before it retry the reading of a payment that Stripe does not know without an end. */
+const ENDS_IF_UNKNOWN = 'ends-if-stripe-does-not-know-the-payment';
 
 /**
  * Handles what happens to one payment after its order has moved on: refunds a payment that the order does not need,
@@ -42,7 +48,7 @@ class Aftercare {
   }
 
   async handle(event: StripeEvent): Promise<void> {
-    const { orders, payment } = this.#activities;
+    const { orders } = this.#activities;
     const { orderId } = this.#input;
     const readOrder = () => orders.readOrder.executeWithOptions({ summary: 'Read the order' }, [orderId]);
     const before = await readOrder();
@@ -52,7 +58,8 @@ class Aftercare {
     }
     const paymentIntentId = paymentToLookAt(before, event);
     if (paymentIntentId === undefined) return;
-    const charge = await payment.readCharge.executeWithOptions({ summary: 'Read the charge' }, [paymentIntentId]);
+    const charge = await this.#readCharge(paymentIntentId);
+    if (charge === null) return;
     // Read again, after the charge: a refund of ours is recorded before it is made, and may be the one in the charge.
     const order = must(await readOrder(), 'an order that was there a moment ago');
     const { notes, action } = decideAftercare(
@@ -74,6 +81,27 @@ class Aftercare {
     if (action.do === 'return') await this.#return(order, event, charge);
     if (action.do === 'refunded') {
       await recordRefundAfterTheEnd(this.#activities, orderId, action.detail, { charge });
+    }
+  }
+
+  /** Returns null if Stripe has not known the payment for days. */
+  async #readCharge(paymentIntentId: string): Promise<Charge | null> {
+    const { payment } = this.#activities;
+    const { orderId, stripeRetryMaxMs } = this.#input;
+    const summary = 'Read the charge';
+    if (!patched(ENDS_IF_UNKNOWN)) return payment.readCharge.executeWithOptions({ summary }, [paymentIntentId]);
+    const beganAtMs = Date.now();
+    for (let attempt = 1; ; attempt += 1) {
+      const charge = await payment.findCharge.executeWithOptions({ summary }, [paymentIntentId]);
+      if (charge !== null) return charge;
+      const details = { orderId, paymentIntentId };
+      // The event was signed with our secret, so key and secret are of two accounts, or test data were deleted.
+      if (attempt === 1) alarm('Stripe does not know this payment; is STRIPE_KEY of another account?', details);
+      if (Date.now() - beganAtMs > UNKNOWN_FOR_MS) {
+        log.error('Stripe still does not know this payment; it is no longer asked', details);
+        return null;
+      }
+      await sleep(pauseAfter(attempt, stripeRetryMaxMs), { summary: 'Before Stripe is asked again' });
     }
   }
 

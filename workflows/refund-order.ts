@@ -2,7 +2,7 @@ import { CancellationScope, continueAsNew, sleep } from '@temporalio/workflow';
 import { TIMELINE_CONFLICT } from '../contracts/failures.ts';
 import type { RefundOrderInput, RefundResult } from '../contracts/messages.ts';
 import { REFUND_REQUESTED, REFUND_REQUESTED_AFTER_THE_END } from '../domain/order-message.ts';
-import { describeWayBack, isRefundBlocked, type WayBack, wayBackOf } from '../domain/charge.ts';
+import { describeRefund, isRefundBlocked, wayBackOf } from '../domain/charge.ts';
 import { noteRefundDelayed, writtenBy } from './order/describe.ts';
 import { connectActivities } from './shared/activities.ts';
 import { failedWith } from './shared/failed-with.ts';
@@ -79,8 +79,4 @@ async function refund(input: RefundOrderInput): Promise<RefundResult> {
     nothingKept(charge),
   );
   return { outcome: 'refunded' };
-}
-
-function describeRefund(reason: string, wayBack: WayBack, restock: boolean): string {
-  return `${reason} ${describeWayBack(wayBack)}${restock ? ' The goods are back in stock.' : ''}`;
 }

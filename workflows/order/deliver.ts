@@ -7,7 +7,15 @@ import {
   TimeoutFailure,
 } from '@temporalio/workflow';
 import { type FulfillmentResult } from '../../contracts/messages.ts';
-import { describeWayBack, type Doubt, doubtsAbout, notesOn, type WayBack, wayBackOf } from '../../domain/charge.ts';
+import {
+  describeRefund,
+  describeWayBack,
+  type Doubt,
+  doubtsAbout,
+  notesOn,
+  type WayBack,
+  wayBackOf,
+} from '../../domain/charge.ts';
 import { must, unreachable } from '../../domain/must.ts';
 import {
   type OrderMessage,
@@ -255,7 +263,7 @@ async function undo(order: Order, why: Undelivered): Promise<void> {
   const restock = 'wayBack' in why || why.refund.restock;
   if (restock) await order.giveBackStock();
   const reason = 'wayBack' in why ? 'The order was not shipped.' : why.refund.reason;
-  await order.timeline.transition('REFUNDED', `${reason} ${describeWayBack(wayBack)}`, nothingKept(charge));
+  await order.timeline.transition('REFUNDED', describeRefund(reason, wayBack, restock), nothingKept(charge));
 }
 
 const NOT_REFUNDED = {
