@@ -1,6 +1,6 @@
 import process from 'node:process';
 import type { OpenTelemetryPlugin } from '@temporalio/interceptors-opentelemetry';
-import { type NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
+import { type CompiledWorkerOptions, type NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
 import type { Stripe } from 'stripe';
 import { FailureInterceptor } from '../activities/failure-interceptor.ts';
 import { createFulfillmentActivities, type FulfillmentService } from '../activities/fulfillment.ts';
@@ -43,6 +43,16 @@ const REAL_STRIPE_CALLS_PER_SECOND = 20;
  * allows. An order that is not cached is replayed from its short history when a message arrives.
  */
 const MAX_CACHED_WORKFLOWS = 1000;
+/**
+ * Workflow tasks that a worker takes at once. They share one thread, and Temporal discards what takes longer than 10 s:
+ * with the SDK's 40 a busy host began every task anew, and finished none (docs/decisions.md, 43).
+ */
+const MAX_WORKFLOW_TASKS = 10;
+/**
+ * How long one step of a workflow's script may run; it takes milliseconds. The SDK's 5 s also pass while the process is
+ * frozen in the middle of one (a busy host, a paused machine), and Node often crashes when it then ends the script.
+ */
+const SCRIPT_TIMEOUT_MS = 60_000;
 
 /** What ships the orders: the shop's own service if one is configured, else the built-in warehouse. */
 export function createFulfillmentService(config: Pick<Config, 'fulfillment'>, database: Database): FulfillmentService {
@@ -69,13 +79,18 @@ export async function createWorker(kind: WorkerKind, dependencies: WorkerDepende
   });
 }
 
-function optionsOf(kind: WorkerKind, dependencies: WorkerDependencies): Partial<WorkerOptions> {
+/** The SDK reads `isolateExecutionTimeout`, and says in its own types that it is not exposed yet. */
+type Options = Partial<WorkerOptions & Pick<CompiledWorkerOptions, 'isolateExecutionTimeout'>>;
+
+function optionsOf(kind: WorkerKind, dependencies: WorkerDependencies): Options {
   const { database, stripe, stripeIsReal, stripeRetryMaxMs, fulfillment, workflowBundle } = dependencies;
   switch (kind) {
     case 'orders':
       return {
         workflowBundle,
         maxCachedWorkflows: MAX_CACHED_WORKFLOWS,
+        isolateExecutionTimeout: SCRIPT_TIMEOUT_MS,
+        maxConcurrentWorkflowTaskExecutions: MAX_WORKFLOW_TASKS,
         activities: {
           ...createOrderActivities({ database }),
           ...createReconciliationActivities({ database, stripeRetryMaxMs }),
