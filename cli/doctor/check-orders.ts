@@ -53,19 +53,20 @@ function tellSome<T extends { readonly orderId: string }>(all: readonly T[], des
   return [...findings, { ...like, message: `${rest.length} more orders are like these`, orderIds: rest }];
 }
 
-/**
- * Finds the orders of which PostgreSQL and Temporal tell different things, because one of them comes from a backup.
- *
- * @throws CliError if no worker answers what an order without a row has had written
- */
+/** Finds the orders of which PostgreSQL and Temporal tell different things, because one of them comes from a backup. */
 export async function findParted(client: Client, survey: readonly SurveyedOrder[]): Promise<SurveyedOrder[]> {
   const parted: SurveyedOrder[] = [];
+  let workersAnswer = true;
   for (const order of survey) {
     if (order.standing === 'rowBehind' || order.standing === 'apart') parted.push(order);
     if (order.standing === 'workflowBehind' && (await isStillBehind(client, order))) parted.push(order);
-    if (order.standing === 'notWritten' && Date.now() - order.run.startedAt.getTime() > MINUTE_MS) {
-      const journal = await readJournal(client, order.orderId);
-      if (journal.some(({ activity }) => activity === 'recordOrder')) parted.push({ ...order, standing: 'rowBehind' });
+    if (order.standing === 'notWritten' && Date.now() - order.run.startedAt.getTime() > MINUTE_MS && workersAnswer) {
+      const journal = await readJournal(client, order.orderId).catch(() => undefined);
+      // Without a worker nothing is known of it; each question would wait in vain.
+      workersAnswer = journal !== undefined;
+      if (journal?.some(({ activity }) => activity === 'recordOrder') === true) {
+        parted.push({ ...order, standing: 'rowBehind' });
+      }
     }
   }
   return parted;

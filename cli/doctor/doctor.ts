@@ -7,6 +7,7 @@ import { checkDatabase } from './check-database.ts';
 import { checkOrders } from './check-orders.ts';
 import { checkRefunds } from './check-refunds.ts';
 import { checkServices, checkStripe, checkWebhook } from './check-stripe.ts';
+import { checkSessions } from './check-sessions.ts';
 import { checkStock } from './check-stock.ts';
 import { checkTemporal } from './check-temporal.ts';
 import { type Finding, ok, problem } from './finding.ts';
@@ -34,7 +35,13 @@ export async function runDoctor(context: Context, options: { readonly repair: bo
     );
     if (options.repair && reached) findings.push(...(await repairAll(context)));
     findings.push(...(await checkStock(context)), ...(await checkBooks(context)));
-    if (reached) findings.push(...(await checkOrders(context)), ...(await checkRefunds(context)));
+    if (reached) {
+      findings.push(
+        ...(await checkOrders(context)),
+        ...(await checkRefunds(context)),
+        ...(await checkSessions(context)),
+      );
+    }
   }
   const bad = findings.filter(({ level }) => level !== 'ok');
   return {

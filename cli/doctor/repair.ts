@@ -23,6 +23,7 @@ import { reasonOf } from '../errors.ts';
 import { describeWorkflow } from '../workflow-state.ts';
 import { findLostOrders, findParted } from './check-orders.ts';
 import { finishRefunds } from './check-refunds.ts';
+import { closeUnknownPages } from './check-sessions.ts';
 import { isOld } from './check-stock.ts';
 import { type Finding, ok, problem, warning } from './finding.ts';
 import { forEachOrder, listLaterWorkflows, rewriteFromJournal } from './rewrite-rows.ts';
@@ -44,6 +45,7 @@ export async function repair(context: Context): Promise<Finding[]> {
     ...(await takeUpOrders(context, client)),
     ...(await finishRefunds(context)),
     ...(await releaseStrayStock(context)),
+    ...(await closeUnknownPages(context)),
   ];
   return findings.length > 0 ? findings : [ok(ABOUT, 'there is nothing to repair')];
 }

@@ -22,7 +22,7 @@ import { type Finding, ok, problem } from './finding.ts';
 
 const ABOUT = 'Repair';
 /** A worker replays the history for the answer; one that is there needs a second at most. */
-const QUERY_TIMEOUT_MS = 15_000;
+const QUERY_TIMEOUT_MS = 10_000;
 
 type Activities = OrderActivities & StockActivities & FulfillmentActivities;
 type Redo = {
@@ -61,7 +61,7 @@ export async function readJournal(client: Client, workflowId: string): Promise<J
       );
     } catch (error) {
       const why = `Workflow ${workflowId} could not be asked what it has had written (${reasonOf(error)}).`;
-      throw new CliError(exitCodes.away, `${why} Start a worker on the queue orders`, { cause: error });
+      throw new CliError(exitCodes.away, `${why} Start the worker on the queue orders`, { cause: error });
     }
   }
   return journal;
@@ -129,20 +129,27 @@ export async function listLaterWorkflows(context: Context, client: Client): Prom
   return [...new Set(found.map(({ workflowId }) => workflowId))];
 }
 
-/** Does something for many, some at once, and tells of each; a person's problem with one keeps nobody from the others. */
+/**
+ * Does something for many orders, some at once, and tells of each. A problem with one keeps nobody from the others, but
+ * without a worker that answers the rest is left.
+ */
 export async function forEachOrder(
   orderIds: readonly string[],
   act: (orderId: string) => Promise<string | undefined>,
 ): Promise<Finding[]> {
   const AT_ONCE = 8;
   const findings: Finding[] = [];
+  let isAway = false;
   const waiting = orderIds.values();
   const next = async (): Promise<void> => {
     for (const orderId of waiting) {
+      if (isAway) return;
       try {
         const done = await act(orderId);
         if (done !== undefined) findings.push(ok(ABOUT, done));
       } catch (error) {
+        if (isAway) return;
+        isAway = error instanceof CliError && error.exitCode === exitCodes.away;
         const fix = 'Do what it says, or see docs/operations.md, "After a restore"; then repair again.';
         findings.push(problem(ABOUT, `Order ${orderId} could not be repaired: ${reasonOf(error)}`, fix, [orderId]));
       }
