@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CUSTOMER_ID } from '../api/openapi-examples.ts';
 import { must } from '../domain/must.ts';
 import { findSchemathesis } from '../dev/scripts/schemathesis.ts';
-import { rounds, seed } from './support/soak.ts';
+import { rounds, seed } from './support/rounds.ts';
 import { startWorld, type World } from './support/world.ts';
 
 const SIGN_IN = {
@@ -19,9 +19,9 @@ const SIGN_IN = {
   ORDER_LINK_SECRET: 'another-secret-for-the-tests-of-32-characters',
 };
 /** For each route; the rest comes from its examples and from what its schema covers. */
-const EXAMPLES = rounds({ usual: 120, soak: 700 });
-const LEAST_CASES = rounds({ usual: 2_000, soak: 10_000 });
-const TIMEOUT_MS = rounds({ usual: 10, soak: 60 }) * 60_000;
+const EXAMPLES = rounds({ usual: 120, long: 700 });
+const LEAST_CASES = rounds({ usual: 2_000, long: 10_000 });
+const TIMEOUT_MS = rounds({ usual: 10, long: 60 }) * 60_000;
 
 /**
  * Everything but positive_data_acceptance: what the document can't say is refused too, an unknown item for example. A

@@ -6,7 +6,7 @@ import { unreachable } from '../domain/must.ts';
 import { isTerminal } from '../domain/order-status.ts';
 import { type WorkerKind, workerKinds } from '../workers/worker.ts';
 import { findViolations } from '../dev/invariants/find-violations.ts';
-import { rounds, seed } from './support/soak.ts';
+import { rounds, seed } from './support/rounds.ts';
 import { PENCIL, startWorld, type World } from './support/world.ts';
 
 type Happening =
@@ -271,12 +271,12 @@ test(
         const { status } = await world.order(order.orderId);
         ends.set(status, (ends.get(status) ?? 0) + 1);
       }),
-      { seed, numRuns: rounds({ usual: 15, soak: 320 }) },
+      { seed, numRuns: rounds({ usual: 15, long: 320 }) },
     );
     console.info(`seed ${seed}: ${JSON.stringify(Object.fromEntries(ends))}`);
     // A run in which the same thing happened to every order has shown little, and one without a sale nothing.
     expect(ends.size).toBeGreaterThanOrEqual(3);
     expect(ends.get('FINISHED')).toBeGreaterThan(0);
   },
-  rounds({ usual: 180_000, soak: 3_000_000 }),
+  rounds({ usual: 180_000, long: 3_000_000 }),
 );

@@ -3,10 +3,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { OrderRecord } from '../database/orders.ts';
 import { isTerminal } from '../domain/order-status.ts';
 import { seededRandom } from '../dev/stripe-sandbox/trigger.ts';
-import { rounds, seed } from './support/soak.ts';
+import { rounds, seed } from './support/rounds.ts';
 import { startWorld, type World } from './support/world.ts';
 
-const RACES = rounds({ usual: 10, soak: 50 });
+const RACES = rounds({ usual: 10, long: 50 });
 const WINDOW_SECONDS = 3;
 /** How far the two may be apart, either way. */
 const SPREAD_MS = 50;

@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import process, { stdout } from 'node:process';
 import { promisify } from 'node:util';
 import { type Mutation, mutations } from './mutation-table.ts';
+import { checkApplies, copyProject, mutate } from './mutated-copy.ts';
 
 /*
  * `npm run mutations`: takes away what keeps money and goods safe, one thing at a time, and shows which test notices. A
@@ -24,33 +24,6 @@ type Report = {
     readonly assertionResults: readonly { readonly status: string; readonly fullName: string }[];
   }[];
 };
-
-async function copyProject(): Promise<string> {
-  const copy = mkdtempSync(join(tmpdir(), 'order-backend-mutation-'));
-  const { stdout: listed } = await run('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
-    cwd: PROJECT,
-    maxBuffer: 16 * 1024 * 1024,
-  });
-  for (const file of listed.split('\0').filter((name) => name !== '')) {
-    cpSync(join(PROJECT, file), join(copy, file), { recursive: true });
-  }
-  symlinkSync(join(PROJECT, 'node_modules'), join(copy, 'node_modules'));
-  return copy;
-}
-
-/** @throws if the code has changed since, and the mutation no longer takes anything away */
-function checkApplies({ name, file, find }: Mutation): void {
-  const places = readFileSync(join(PROJECT, file), 'utf8').split(find).length - 1;
-  if (places !== 1) throw new Error(`"${name}": ${file} holds ${places} times instead of once: ${find}`);
-}
-
-function mutate(copy: string, { file, find, replace }: Mutation): void {
-  const path = join(copy, file);
-  writeFileSync(
-    path,
-    readFileSync(path, 'utf8').replace(find, () => replace),
-  );
-}
 
 async function runTests(copy: string, tests: readonly string[]): Promise<Report> {
   const output = join(copy, 'mutation-report.json');
