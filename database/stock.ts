@@ -174,6 +174,26 @@ export async function isBeingShipped(connection: Queryable, orderId: string): Pr
 /**
  * Locks the order's reservation row, and inserts it if it is new; every change to the order's stock takes this lock.
  */
+/**
+ * Writes down what a reservation had held that is released, if its lines are missing: in a restored database its order may
+ * have given back what that no longer knew of. No stock moves.
+ */
+export async function recordReleasedLines(
+  database: Database,
+  { orderId, runId, lines }: Pick<HoldStockInput, 'orderId' | 'runId' | 'lines'>,
+): Promise<void> {
+  await database.query({
+    name: 'reservation-lines.record-released',
+    text: `
+      INSERT INTO reservation_lines (order_id, item_id, quantity)
+      SELECT r.order_id, line.item_id, line.quantity
+      FROM reservations r, unnest($3::text[], $4::integer[]) AS line (item_id, quantity)
+      WHERE r.order_id = $1 AND r.run_id = $2 AND r.state = 'released'
+      ON CONFLICT DO NOTHING`,
+    values: [orderId, runId, lines.map((line) => line.itemId), lines.map((line) => line.quantity)],
+  });
+}
+
 async function lockReservation(connection: Queryable, input: HoldStockInput): Promise<boolean> {
   const { orderId, runId, customerId, limits } = input;
   const inserted = await connection.query({

@@ -209,6 +209,19 @@ describe('PostgreSQL that is older', () => {
     );
   });
 
+  test('has what an order had held again that gave it back before the doctor came', async () => {
+    const available = await world.stockOf(PENCIL);
+    const order = await world.orderWaitingForPayment();
+    await turnBack(order);
+    await world.client.workflow.getHandle(order.orderId).cancel();
+    await world.until(async () =>
+      expect(await world.stripe.sessions(order.orderId)).toMatchObject([{ status: 'expired' }]),
+    );
+    await world.until(async () => expect(await problems(true)).toEqual([]));
+    await world.untilStatus(order.orderId, 'CANCELLED');
+    expect(await world.stockOf(PENCIL)).toBe(available);
+  }, 90_000);
+
   test('has what aftercare wrote again', async () => {
     const order = await world.finishedOrder();
     const paymentIntentId = await chargeApart(world, order);

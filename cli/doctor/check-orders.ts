@@ -28,7 +28,7 @@ export async function checkOrders(context: Context): Promise<readonly Finding[]>
     const client = await context.temporal();
     const survey = await surveyOrders(context, client);
     const open = await listOpenOrders(context.database);
-    const parted = await findParted(client, survey);
+    const parted = await findParted(client, survey, MINUTE_MS);
     const lost = await findLostOrders(context, open, survey);
     const told = new Set([...lost, ...parted].map(({ orderId }) => orderId));
     const findings = [
@@ -53,14 +53,26 @@ function tellSome<T extends { readonly orderId: string }>(all: readonly T[], des
   return [...findings, { ...like, message: `${rest.length} more orders are like these`, orderIds: rest }];
 }
 
-/** Finds the orders of which PostgreSQL and Temporal tell different things, because one of them comes from a backup. */
-export async function findParted(client: Client, survey: readonly SurveyedOrder[]): Promise<SurveyedOrder[]> {
+/**
+ * Finds the orders of which PostgreSQL and Temporal tell different things, because one of them comes from a backup.
+ *
+ * @param createMayTakeMs how old a workflow without a row may be before it is asked whether it has written one
+ */
+export async function findParted(
+  client: Client,
+  survey: readonly SurveyedOrder[],
+  createMayTakeMs: number,
+): Promise<SurveyedOrder[]> {
   const parted: SurveyedOrder[] = [];
   let workersAnswer = true;
   for (const order of survey) {
     if (order.standing === 'rowBehind' || order.standing === 'apart') parted.push(order);
     if (order.standing === 'workflowBehind' && (await isStillBehind(client, order))) parted.push(order);
-    if (order.standing === 'notWritten' && Date.now() - order.run.startedAt.getTime() > MINUTE_MS && workersAnswer) {
+    if (
+      order.standing === 'notWritten' &&
+      Date.now() - order.run.startedAt.getTime() > createMayTakeMs &&
+      workersAnswer
+    ) {
       const journal = await readJournal(client, order.orderId).catch(() => undefined);
       // Without a worker nothing is known of it; each question would wait in vain.
       workersAnswer = journal !== undefined;

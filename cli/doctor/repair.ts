@@ -26,7 +26,7 @@ import { finishRefunds } from './check-refunds.ts';
 import { closeUnknownPages } from './check-sessions.ts';
 import { isOld } from './check-stock.ts';
 import { type Finding, ok, problem, warning } from './finding.ts';
-import { forEachOrder, listLaterWorkflows, rewriteFromJournal } from './rewrite-rows.ts';
+import { forEach, listLaterWorkflows, rewriteFromJournal } from './rewrite-rows.ts';
 import { surveyOrders } from './survey.ts';
 
 const ABOUT = 'Repair';
@@ -50,22 +50,21 @@ export async function repair(context: Context): Promise<Finding[]> {
   return findings.length > 0 ? findings : [ok(ABOUT, 'there is nothing to repair')];
 }
 
-async function rewriteRows(context: Context, client: Client): Promise<Finding[]> {
-  const parted = await findParted(client, await surveyOrders(context, client));
+async function rewriteRows(context: Context, client: Client): Promise<readonly Finding[]> {
+  const parted = await findParted(client, await surveyOrders(context, client), 0);
   const behind = parted.filter(({ standing }) => standing === 'rowBehind');
   if (behind.length === 0) return [];
   const before = new Map(behind.map(({ orderId, row }) => [orderId, row?.status ?? 'missing']));
-  const findings = await forEachOrder([...before.keys()], async (orderId) => {
+  const { findings, isAway } = await forEach('Order', [...before.keys()], async (orderId) => {
     await rewriteFromJournal(context, client, orderId);
     const order = await findOrder(context.database, orderId);
     return `The row of order ${orderId} was ${before.get(orderId)}, and is ${order?.status ?? 'still missing'} now`;
   });
+  if (isAway) return findings;
   // What happened to orders after their end was lost with the rest.
   const later = await listLaterWorkflows(context, client);
-  return [
-    ...findings,
-    ...(await forEachOrder(later, (id) => rewriteFromJournal(context, client, id).then(nothingToTell))),
-  ];
+  const after = await forEach('Workflow', later, (id) => rewriteFromJournal(context, client, id).then(nothingToTell));
+  return [...findings, ...after.findings];
 }
 
 function nothingToTell(): undefined {
@@ -74,7 +73,7 @@ function nothingToTell(): undefined {
 
 async function takeUpOrders(context: Context, client: Client): Promise<Finding[]> {
   const survey = await surveyOrders(context, client);
-  const parted = await findParted(client, survey);
+  const parted = await findParted(client, survey, 0);
   const stale = parted.flatMap(({ row, standing }) => (row && standing === 'workflowBehind' ? [row] : []));
   for (const { orderId } of stale) {
     const handle = client.workflow.getHandle(orderId);

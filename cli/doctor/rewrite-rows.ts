@@ -15,7 +15,13 @@ import type { Database } from '../../database/database.ts';
 import { appendTimelineEntry, findOrder, insertOrder } from '../../database/orders.ts';
 import { failPart, openPart, settlePart } from '../../database/refunds.ts';
 import { callOffShipment, insertShipment } from '../../database/shipments.ts';
-import { beginShipment, giveBackStock, holdStock, ReservationReleasedError } from '../../database/stock.ts';
+import {
+  ReservationReleasedError,
+  beginShipment,
+  giveBackStock,
+  holdStock,
+  recordReleasedLines,
+} from '../../database/stock.ts';
 import type { Context } from '../context.ts';
 import { CliError, exitCodes, reasonOf } from '../errors.ts';
 import { type Finding, ok, problem } from './finding.ts';
@@ -114,8 +120,9 @@ async function holdAgain(database: Database, wanted: Parameters<typeof holdStock
       `Order ${wanted.orderId} holds stock that the restored database does not have (${items.join('; ')}): book what has come in since the backup with \`stock add\``,
     );
   } catch (error) {
-    // The order had its stock and gave it back.
     if (!(error instanceof ReservationReleasedError)) throw error;
+    // The order has given its stock back, perhaps to a database that did not know that it had any.
+    await recordReleasedLines(database, wanted);
   }
 }
 
@@ -130,31 +137,33 @@ export async function listLaterWorkflows(context: Context, client: Client): Prom
 }
 
 /**
- * Does something for many orders, some at once, and tells of each. A problem with one keeps nobody from the others, but
- * without a worker that answers the rest is left.
+ * Does something for many orders or workflows, some at once, and tells of each. A problem with one keeps nobody from the
+ * others, but if no worker answers (`isAway`), the rest is left.
  */
-export async function forEachOrder(
-  orderIds: readonly string[],
-  act: (orderId: string) => Promise<string | undefined>,
-): Promise<Finding[]> {
+export async function forEach(
+  what: 'Order' | 'Workflow',
+  ids: readonly string[],
+  act: (id: string) => Promise<string | undefined>,
+): Promise<{ readonly findings: readonly Finding[]; readonly isAway: boolean }> {
   const AT_ONCE = 8;
   const findings: Finding[] = [];
   let isAway = false;
-  const waiting = orderIds.values();
+  const waiting = ids.values();
   const next = async (): Promise<void> => {
-    for (const orderId of waiting) {
+    for (const id of waiting) {
       if (isAway) return;
       try {
-        const done = await act(orderId);
+        const done = await act(id);
         if (done !== undefined) findings.push(ok(ABOUT, done));
       } catch (error) {
         if (isAway) return;
         isAway = error instanceof CliError && error.exitCode === exitCodes.away;
         const fix = 'Do what it says, or see docs/operations.md, "After a restore"; then repair again.';
-        findings.push(problem(ABOUT, `Order ${orderId} could not be repaired: ${reasonOf(error)}`, fix, [orderId]));
+        const message = `${what} ${id} could not be repaired: ${reasonOf(error)}`;
+        findings.push(problem(ABOUT, message, fix, what === 'Order' ? [id] : undefined));
       }
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, next));
-  return findings;
+  return { findings, isAway };
 }

@@ -204,7 +204,7 @@ async function unpaidShipmentViolations({ client, stripe }: Witnesses, rows: rea
     if (!timeline.some(({ status }) => status === 'FINISHED')) continue;
     const gone = events.filter((event) => isLastOfMoney(event, paymentIntentId));
     if (gone.length === 0) continue;
-    const { events: history = [] } = (await client.workflow.getHandle(orderId).fetchHistory()) as HistoryOf;
+    const { events: history = [] } = (await fetchHistory(client, orderId)) ?? {};
     const shipped = shipmentOf(history);
     if (shipped === undefined) continue;
     for (const { id, type, created } of gone) {
@@ -308,6 +308,12 @@ async function workflowViolations(client: Client, { orderId, runId, status, time
     problems.push(`I6: order ${orderId} is ${status}, but its workflow ended ${result}`);
   }
   return problems;
+}
+
+/** Undefined if Temporal has no such workflow: it was restored to before that. */
+async function fetchHistory(client: Client, workflowId: string): Promise<HistoryOf | undefined> {
+  const handle = client.workflow.getHandle(workflowId);
+  return (await describe(handle)) === undefined ? undefined : ((await handle.fetchHistory()) as HistoryOf);
 }
 
 async function describe(handle: WorkflowHandle): Promise<WorkflowExecutionDescription | undefined> {

@@ -65,7 +65,7 @@ const FAULTS: Readonly<Record<Kind, Doing>> = {
     try {
       await withStandIn(stack, kind, holdMs);
     } finally {
-      process.kill(pid, 'SIGCONT');
+      wake(pid);
     }
   },
 
@@ -309,6 +309,15 @@ function workerOf({ workers }: SoakStack, kind: WorkerKind): WorkerPart {
 /** The process as it is, once it is up: a part that has just died is on its way back. */
 async function pidOf(part: ManagedProcess): Promise<number> {
   return until(`${part.name} to be up`, async () => part.pid());
+}
+
+/** One that another fault has killed meanwhile is awake already. */
+function wake(pid: number): void {
+  try {
+    process.kill(pid, 'SIGCONT');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
 }
 
 async function killHard(part: ManagedProcess): Promise<void> {

@@ -1,5 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type Context, createContext } from '../../cli/context.ts';
+import { compareMoney } from '../../cli/doctor/money.ts';
 import { taskQueues } from '../../contracts/messages.ts';
+import type { Difference } from '../../domain/books.ts';
 import { isTerminal, type OrderStatus } from '../../domain/order-status.ts';
 import { createLogger } from '../../platform/logger.ts';
 import { startTelemetry } from '../../platform/telemetry.ts';
@@ -23,7 +26,7 @@ type Row = { readonly order_id: string; readonly status: OrderStatus };
 
 /**
  * The faults end: what Stripe still holds back comes, debits come to their results, banks decide, people look at what is
- * in doubt. A lost event about money is sent again, as the books would find it.
+ * in doubt.
  *
  * @returns how long it took until every order had ended, in ms; undefined if some never did
  */
@@ -43,9 +46,6 @@ export async function calmDown(stack: SoakStack, shop: Shop): Promise<number | u
   for (const { reviewId } of charges) {
     if (reviewId !== null) await ifPossible(sandbox.closeReview(reviewId, 'approved'));
   }
-  for (const { eventId, status, type } of await sandbox.deliveries()) {
-    if (status === 'dropped' && !type.startsWith('checkout.session')) await sandbox.redeliver(eventId);
-  }
   // Tries what is pending at once, instead of minutes later.
   await sandbox.setWebhook({ url: stack.webhookUrl });
   for (const deadline = beganAt + PAYMENT_WINDOW_MS + RECOVERED_WITHIN_MS; Date.now() < deadline;) {
@@ -58,6 +58,29 @@ export async function calmDown(stack: SoakStack, shop: Shop): Promise<number | u
     await sleep(LOOK_AGAIN_MS);
   }
   return undefined;
+}
+
+/**
+ * Compares the books with Stripe, as the product does every hour, and has the orders look at what differs: events about
+ * money that were lost for good are found by it alone.
+ *
+ * @returns what still differs
+ */
+export async function compareBooks(stack: SoakStack, sinceMs: number): Promise<Difference[]> {
+  return withContext(stack, async (context) => {
+    const { data } = await compareMoney(context, { since: new Date(sinceMs), repair: true });
+    return (data as { differences: Difference[] }).differences;
+  });
+}
+
+/** Does what the operators' command line does. */
+export async function withContext<T>({ config }: SoakStack, use: (context: Context) => Promise<T>): Promise<T> {
+  const context = createContext({ config, stackFile: undefined, stripeKeyIsElsewhere: false });
+  try {
+    return await use(context);
+  } finally {
+    await context.close();
+  }
 }
 
 /** Looks at I1–I6 and I8–I10 until all hold or the time is over, and then at the histories. */

@@ -1,9 +1,10 @@
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { describeDifference } from '../../domain/books.ts';
 import type { OrderStatus } from '../../domain/order-status.ts';
 import type { Reporter } from '../stack/stack-error.ts';
 import { fire, impossibleKinds } from './chaos.ts';
-import { calmDown, findAllViolations } from './check.ts';
+import { calmDown, compareBooks, findAllViolations } from './check.ts';
 import { beCustomers, beStaff } from './people.ts';
 import { type HumanKind, type Kind, kinds, planFaults, type PlannedFault } from './plan.ts';
 import { explain } from './report.ts';
@@ -58,6 +59,7 @@ export async function soak(
 }
 
 async function run(stack: SoakStack, seed: number, minutes: number, log: Reporter): Promise<Outcome> {
+  const beganAt = Date.now();
   const durationMs = minutes * 60_000;
   const impossible = impossibleKinds(stack);
   const plan = planFaults(seed, durationMs, new Set(impossible.keys()));
@@ -81,7 +83,12 @@ async function run(stack: SoakStack, seed: number, minutes: number, log: Reporte
   log.progress(`The faults are over, after ${shop.orders.length} orders`);
 
   const calmMs = await calmDown(stack, shop);
-  const violations = [...shop.broken, ...(await findAllViolations(stack, shop))];
+  const differences = await compareBooks(stack, beganAt);
+  const violations = [
+    ...shop.broken,
+    ...differences.map((difference) => `The books differ: ${describeDifference(difference)}`),
+    ...(await findAllViolations(stack, shop)),
+  ];
   const { rows } = await stack.database.query<{ status: OrderStatus; count: number }>(
     'SELECT status, count(*)::integer AS count FROM orders GROUP BY status ORDER BY count DESC',
   );
