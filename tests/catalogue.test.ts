@@ -70,7 +70,7 @@ describe('an item', () => {
     ['a blank name', { name: ' \u00A0' }, 'name', 'blank'],
     ['a name of two lines', { name: 'Pen\nPencil' }, 'name', 'line breaks'],
     ['a NUL in its name', { name: 'Pen\u0000' }, 'name', 'control characters'],
-    ['half a character in its name', { name: 'Pen \uD83D' }, 'name', 'halves'],
+    ['half a character in its name', { name: 'Pen \uD83D' }, 'name', 'surrogates'],
     ['a name of 251 characters', { name: 'x'.repeat(251) }, 'name', '250 characters'],
     ['no name', { name: undefined }, 'name', 'text'],
     ['the price 0', { unit_amount_minor: 0 }, 'unit_amount_minor', 'from 1 to 99999999'],

@@ -78,7 +78,7 @@ describe.concurrent('an amount that Stripe does not take', () => {
     const order = await world.newOrder([{ itemID: item.itemId, quantity }]);
     const cancelled = await world.untilStatus(order.orderId, 'CANCELLED');
     expect(lastDetailOf(cancelled)).toMatch(
-      /The payment service refused the payment.*(below the least|above the most)/,
+      /The payment service refused the payment.*(below the minimum|above the maximum)/,
     );
     expect(cancelled.paymentLink).toBeNull();
     expect(await world.stockOf(item.itemId)).toBe(5);
