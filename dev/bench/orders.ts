@@ -62,12 +62,13 @@ export function createOrders({ apiUrl, sandboxUrl, database }: BenchStack) {
     create,
     untilStatus,
 
-    /** Takes one order from its create to FINISHED; the customer pays as soon as there is a link. */
-    async complete(): Promise<void> {
+    /** Takes one order from its create to FINISHED, and returns its id; the customer pays as soon as there is a link. */
+    async complete(): Promise<string> {
       const orderId = await create();
       const { checkout_session_id: sessionId } = await untilStatus(orderId, 'WAITING_FOR_PAYMENT');
       await sandbox.pay(sessionId ?? '');
       await untilStatus(orderId, 'FINISHED');
+      return orderId;
     },
   };
 }

@@ -1,107 +1,83 @@
-import { randomUUID } from 'node:crypto';
 import { availableParallelism } from 'node:os';
+import { resolve } from 'node:path';
 import process, { stderr, stdout } from 'node:process';
+import { parseArgs } from 'node:util';
+import { PROJECT_FOLDER } from '../../platform/project.ts';
 import { StackError } from '../stack/stack-error.ts';
-import { BARE_TASK_QUEUE } from './bare/task-queue.ts';
-import { median, medianLatencyMs, throughput } from './measure.ts';
-import { createOrders } from './orders.ts';
+import { createMeasurement, type Figure } from './figures.ts';
 import { type BenchStack, startBenchStack } from './stack.ts';
+import { table } from './table.ts';
 
-const ROUNDS = 3;
-const LATENCIES = 50;
-const CLIENTS = 50;
-const ORDERS_A_ROUND = 300;
+const USAGE = `npm run bench -- [--compare <checkout>] [--rounds 3] [--orders 300] [--waiting 2000] [--json]
 
-/** Rounds are repeated and taken in turns, so that whatever else the machine does falls on both sides. */
-type Round = {
-  readonly createMs: number;
-  readonly bareMs: number;
-  readonly createsPerSecond: number;
-  readonly ordersPerSecond: number;
-  readonly barePerSecond: number;
-};
+  --compare  measures the product in another folder too, in turns with this one; its packages must be installed
+  --rounds   how often each thing is measured; the table has the medians
+  --orders   orders of a round, for what is counted by the second and for CPU time
+  --waiting  orders that wait for their payment when memory is measured, at the end
+  --json     prints all figures as JSON
+`;
 
-let stack: BenchStack | undefined;
+const stacks: BenchStack[] = [];
 let brokenOff = false;
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => {
     brokenOff = true;
     stderr.write('Broken off\n');
-    void (stack?.stop() ?? Promise.resolve()).finally(() => process.exit(1));
+    void stopAll().finally(() => process.exit(1));
   });
 }
 try {
-  stack = await startBenchStack();
-  stdout.write(table(await measure(stack)));
+  const options = readOptions();
+  for (const checkout of options.checkouts) stacks.push(await startBenchStack(checkout));
+  const figures = await measure(options);
+  const machine = { cores: availableParallelism(), node: process.versions.node, rounds: options.rounds };
+  const versions = stacks.map(({ checkout }, index) => ({ checkout, figures: figures[index] ?? [] }));
+  stdout.write(options.json ? `${JSON.stringify({ ...machine, versions }, null, 2)}\n` : table(machine, versions));
 } catch (error) {
   process.exitCode = 1;
   const isExpected = error instanceof StackError || !(error instanceof Error);
   if (!brokenOff) stderr.write(`${isExpected ? String(error) : error.stack}\n`);
 } finally {
-  await stack?.stop();
+  await stopAll();
 }
 
-async function measure(running: BenchStack): Promise<Round[]> {
-  const orders = createOrders(running);
-  const bare = async (): Promise<void> => {
-    await running.client.workflow.execute('bareOrder', {
-      taskQueue: BARE_TASK_QUEUE,
-      workflowId: `bare-${randomUUID()}`,
+async function stopAll(): Promise<void> {
+  for (const stack of stacks) await stack.stop();
+}
+
+function readOptions() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        compare: { type: 'string' },
+        rounds: { type: 'string', default: '3' },
+        orders: { type: 'string', default: '300' },
+        waiting: { type: 'string', default: '2000' },
+        json: { type: 'boolean', default: false },
+      },
     });
-  };
-  stderr.write('Warming up\n');
-  await throughput(CLIENTS, CLIENTS * 2, () => orders.complete());
-  await throughput(CLIENTS, CLIENTS * 2, bare);
-  const rounds: Round[] = [];
-  for (let round = 1; round <= ROUNDS; round += 1) {
-    stderr.write(`Round ${round} of ${ROUNDS}\n`);
-    const createMs = await medianLatencyMs(LATENCIES, async () => {
-      const startedAt = performance.now();
-      const orderId = await orders.create();
-      const tookMs = performance.now() - startedAt;
-      // The payment link is made after the answer, and is no part of the next create.
-      await orders.untilStatus(orderId, 'WAITING_FOR_PAYMENT');
-      return tookMs;
-    });
-    const bareMs = await medianLatencyMs(LATENCIES, async () => {
-      const startedAt = performance.now();
-      await bare();
-      return performance.now() - startedAt;
-    });
-    const ordersPerSecond = await throughput(CLIENTS, ORDERS_A_ROUND, () => orders.complete());
-    const barePerSecond = await throughput(CLIENTS, ORDERS_A_ROUND, bare);
-    const created: string[] = [];
-    const createsPerSecond = await throughput(CLIENTS, ORDERS_A_ROUND, async () => created.push(await orders.create()));
-    await Promise.all(created.map((orderId) => orders.untilStatus(orderId, 'WAITING_FOR_PAYMENT')));
-    stderr.write(`  ${JSON.stringify({ createMs, bareMs, createsPerSecond, ordersPerSecond, barePerSecond })}\n`);
-    rounds.push({ createMs, bareMs, createsPerSecond, ordersPerSecond, barePerSecond });
+    const { compare, json } = values;
+    const [rounds, orders, waiting] = [Number(values.rounds), Number(values.orders), Number(values.waiting)];
+    if (![rounds, orders, waiting].every((count) => Number.isInteger(count) && count > 0)) {
+      throw new StackError('--rounds, --orders and --waiting are whole numbers above 0');
+    }
+    const checkouts = [PROJECT_FOLDER, ...(compare === undefined ? [] : [resolve(compare)])];
+    return { checkouts, rounds, orders, waiting, json };
+  } catch (error) {
+    throw new StackError(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`);
   }
-  return rounds;
 }
 
-function table(rounds: readonly Round[]): string {
-  const middle = (key: keyof Round): number => median(rounds.map((round) => round[key]));
-  const each = (key: keyof Round): string => rounds.map((round) => round[key].toFixed(1)).join(' · ');
-  const row = (name: string, unit: string, ours: keyof Round, bare: keyof Round): string[] => [
-    name,
-    `${middle(ours).toFixed(1)} ${unit}`,
-    `${middle(bare).toFixed(1)} ${unit}`,
-    `${(middle(ours) / middle(bare)).toFixed(2)} ×`,
-    each(ours),
-    each(bare),
-  ];
-  const rows = [
-    ['', 'order', 'bare', 'order / bare', 'order, each round', 'bare, each round'],
-    row(`create, 1 client, median of ${LATENCIES}`, 'ms', 'createMs', 'bareMs'),
-    row(`create to FINISHED, ${CLIENTS} clients`, '/s', 'ordersPerSecond', 'barePerSecond'),
-    row(`creates alone, ${CLIENTS} clients`, '/s', 'createsPerSecond', 'barePerSecond'),
-  ];
-  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((cells) => cells[column]?.length ?? 0))) ?? [];
-  const lines = rows.map((cells) =>
-    cells
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  );
-  return `Medians of ${ROUNDS} rounds on ${availableParallelism()} cores, Node ${process.versions.node}\n${lines.join('\n')}\n`;
+/** Rounds are repeated and taken in turns, so that whatever else the machine does falls on all sides. */
+async function measure({ rounds, orders, waiting }: ReturnType<typeof readOptions>): Promise<Figure[][][]> {
+  const measurements = stacks.map((stack) => createMeasurement(stack, orders));
+  const figures: Figure[][][] = measurements.map(() => []);
+  stderr.write('Warming up\n');
+  for (const measurement of measurements) await measurement.warmUp();
+  for (let round = 1; round <= rounds; round += 1) {
+    stderr.write(`Round ${round} of ${rounds}\n`);
+    for (const [index, measurement] of measurements.entries()) figures[index]?.push(await measurement.round());
+  }
+  for (const [index, measurement] of measurements.entries()) figures[index]?.push(await measurement.once(waiting));
+  return figures;
 }

@@ -1,17 +1,20 @@
-import process, { stderr } from 'node:process';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
+import process, { stderr } from 'node:process';
 import { Client } from '@temporalio/client';
 import { createDatabase, type Database } from '../../database/database.ts';
 import { changeStock } from '../../database/item-changes.ts';
-import { migrate } from '../../database/migrate.ts';
 import { must } from '../../domain/must.ts';
 import { loadConfig, processEnvironment } from '../../platform/config.ts';
 import { createLogger } from '../../platform/logger.ts';
 import { listPollers } from '../../platform/task-queues.ts';
 import { connectTemporal } from '../../platform/temporal.ts';
 import { type AppContext, connectionSettings, createCoreProcesses, createSandboxProcess } from '../stack/app.ts';
-import { LAYERS, startInfrastructure } from '../stack/infrastructure.ts';
+import type * as Migrations from '../../database/migrate.ts';
+import type * as Infrastructure from '../stack/infrastructure.ts';
+import { LAYERS } from '../stack/infrastructure.ts';
 import { managedProcess, type ManagedProcess } from '../stack/managed-process.ts';
 import { freePort } from '../../platform/free-port.ts';
 import { PROJECT_FOLDER } from '../../platform/project.ts';
@@ -19,17 +22,26 @@ import { loadStackSettings } from '../stack/settings.ts';
 import type { Reporter } from '../stack/stack-error.ts';
 import { openStateFolder, removeStateFolder, type StateFolder } from '../stack/state-folder.ts';
 import { BARE_TASK_QUEUE } from './bare/task-queue.ts';
+import type { ProcessIds } from './processes.ts';
 
 export const ITEM = 'prod_SNjRcpjxpiazxk';
 /** More than all rounds together can order. */
 const STOCK = 1_000_000;
+/** Where `tsc -p dev/bench/bare` puts it. */
+export const BARE_BUILD = join(PROJECT_FOLDER, 'dist/dev/bench/bare');
 const NO_LIMIT = '100000000';
 
 export type BenchStack = {
+  /** The checkout that is measured. */
+  readonly checkout: string;
   readonly apiUrl: string;
   readonly sandboxUrl: string;
+  readonly workersMetricsUrl: string;
   readonly database: Database;
   readonly client: Client;
+  readonly processes: ProcessIds;
+  /** A folder that is removed in the end. */
+  readonly state: StateFolder;
   readonly stop: () => Promise<void>;
 };
 
@@ -41,12 +53,14 @@ export const log: Reporter = {
 };
 
 /**
- * Brings up the product as `npm start` does, each part a process of its own, and beside it the worker of the bare
+ * Builds a checkout and brings up what was built, each part a process of its own, and beside it the worker of the bare
  * workflow: on free ports, in a folder of its own that is removed in the end.
  *
+ * @param checkout this one, or another version of the product with its packages installed
  * @throws StackError if something is in the way; nothing is left running then
  */
-export async function startBenchStack(): Promise<BenchStack> {
+export async function startBenchStack(checkout: string): Promise<BenchStack> {
+  const build = buildOf(checkout);
   const settings = loadStackSettings(await environment());
   const { folder: state } = await openStateFolder(settings.stateDir);
   const closing: (() => Promise<unknown>)[] = [];
@@ -59,6 +73,11 @@ export async function startBenchStack(): Promise<BenchStack> {
   // Ctrl-C in the middle makes what is being measured fail, which stops it too.
   const stop = (): Promise<void> => (stopping ??= stopAll());
   try {
+    // The other version's own: how it sets up the Temporal server is a part of what is compared.
+    const { startInfrastructure } = (await import(
+      join(checkout, 'dev/stack/infrastructure.ts')
+    )) as typeof Infrastructure;
+    const { migrate } = (await import(join(checkout, 'database/migrate.ts'))) as typeof Migrations;
     const infrastructure = await startInfrastructure({
       state,
       log,
@@ -74,20 +93,14 @@ export async function startBenchStack(): Promise<BenchStack> {
     const logger = createLogger({ production: false, logLevel: 'warn' }, 'bench');
     const connection = await connectTemporal(config, { logger });
     closing.push(() => connection.close());
-    const context: AppContext = {
-      settings,
-      state,
-      events: () => ({ died: failLoudly, keepsDying: failLoudly, restarted: () => undefined }),
-    };
-    const processes = [
-      createSandboxProcess(context),
-      ...createCoreProcesses(context, connections),
-      bareWorker(state, connections, async () => {
-        const pollers = await listPollers(connection, config.temporal.namespace, BARE_TASK_QUEUE, 'workflow');
-        return pollers.length > 0;
-      }),
-    ];
-    for (const part of processes) {
+    const events = () => ({ died: failLoudly, keepsDying: failLoudly, restarted: () => undefined });
+    const context: AppContext = { settings, state, build, events };
+    const bare = bareWorker(state, connections, async () => {
+      const pollers = await listPollers(connection, config.temporal.namespace, BARE_TASK_QUEUE, 'workflow');
+      return pollers.length > 0;
+    });
+    const parts = [createSandboxProcess(context), ...createCoreProcesses(context, connections), bare];
+    for (const part of parts) {
       await part.start();
       closing.push(() => part.stop());
       log.up(part.name, '', 0);
@@ -97,7 +110,18 @@ export async function startBenchStack(): Promise<BenchStack> {
     closing.push(() => database.end());
     must(await changeStock(database, ITEM, STOCK, { by: 'bench' }), `the item ${ITEM}`);
     const client = new Client({ connection, namespace: config.temporal.namespace });
-    return { apiUrl: settings.urls.api, sandboxUrl: settings.urls.sandbox, database, client, stop };
+    const { postgres, temporal } = infrastructure;
+    return {
+      checkout,
+      apiUrl: settings.urls.api,
+      sandboxUrl: settings.urls.sandbox,
+      workersMetricsUrl: `http://127.0.0.1:${settings.ports.operations.workers}/metrics`,
+      database,
+      client,
+      processes: Object.fromEntries([postgres, temporal, ...parts].map((part) => [part?.name, () => part?.pid()])),
+      state,
+      stop,
+    };
   } catch (error) {
     await stop();
     throw error;
@@ -112,7 +136,9 @@ export async function environment(): Promise<Record<string, string | undefined>>
     HOME,
     TMPDIR,
     TEMPORAL_CLI_PATH,
-    STATE_DIR: join(tmpdir(), `order-backend-bench-${userInfo().username}`),
+    NODE_ENV: 'production',
+    AUTH_BY_GATEWAY: 'true',
+    STATE_DIR: mkdtempSync(join(tmpdir(), `order-backend-bench-${userInfo().username}-`)),
     API_PORT: String(await freePort()),
     WEBHOOK_PORT: String(await freePort()),
     STRIPE_SANDBOX_PORT: String(await freePort()),
@@ -124,6 +150,17 @@ export async function environment(): Promise<Record<string, string | undefined>>
   };
 }
 
+/** Builds the product of a checkout, and the bare worker of this one. Returns the folder of the product's build. */
+function buildOf(checkout: string): string {
+  const run = (command: string, args: readonly string[], cwd: string): void => {
+    execFileSync(command, args, { cwd, stdio: ['ignore', 'ignore', 'inherit'] });
+  };
+  stderr.write(`Building ${checkout}\n`);
+  run('npm', ['run', 'build'], checkout);
+  run('npx', ['tsc', '-p', 'dev/bench/bare'], PROJECT_FOLDER);
+  return join(checkout, 'dist');
+}
+
 function bareWorker(
   state: StateFolder,
   connections: Readonly<Record<string, string>>,
@@ -133,7 +170,7 @@ function bareWorker(
     {
       name: 'Bare worker',
       command: process.execPath,
-      args: ['--import', 'tsx', join(PROJECT_FOLDER, 'dev/bench/bare/worker.main.ts')],
+      args: [join(BARE_BUILD, 'worker.main.js')],
       cwd: PROJECT_FOLDER,
       env: connections,
       stopSignal: 'SIGTERM',

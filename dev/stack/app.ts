@@ -17,6 +17,8 @@ export type AppProcess = ManagedProcess & {
 export type AppContext = {
   readonly settings: StackSettings;
   readonly state: StateFolder;
+  /** The folder with a build of the product that runs; undefined: the sources run. */
+  readonly build?: string;
   readonly events: (name: string) => ProcessEvents;
 };
 
@@ -133,14 +135,17 @@ export async function requireFreeAppPorts({ ports, host, external }: StackSettin
   }
 }
 
-function createAppProcess({ settings, state, events }: AppContext, part: Part): AppProcess {
+function createAppProcess({ settings, state, build, events }: AppContext, part: Part): AppProcess {
   const child = managedProcess(
     {
       name: part.name,
       command: process.execPath,
       // Built files would load in half the CPU time (0.7 instead of 1.4 s for the API), but must first be built, and be
       // kept in step with the sources; all of the stack is up in 5 to 7 s as it is.
-      args: ['--import', 'tsx', join(PROJECT_FOLDER, part.entry)],
+      args:
+        build === undefined
+          ? ['--import', 'tsx', join(PROJECT_FOLDER, part.entry)]
+          : [join(build, part.entry.replace(/\.ts$/, '.js'))],
       cwd: PROJECT_FOLDER,
       env: { ...settings.environment, ...part.environment },
       stopSignal: 'SIGTERM',

@@ -1,5 +1,5 @@
 import process from 'node:process';
-import { fileURLToPath } from 'node:url';
+import { extname, join } from 'node:path';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { loadConfig } from '../../../platform/config.ts';
 import * as activities from './activities.ts';
@@ -10,7 +10,7 @@ const connection = await NativeConnection.connect(loadConfig().temporal.connecti
 const worker = await Worker.create({
   connection,
   taskQueue: BARE_TASK_QUEUE,
-  workflowsPath: fileURLToPath(new URL('workflows.ts', import.meta.url)),
+  workflowsPath: join(import.meta.dirname, `workflows${extname(import.meta.filename)}`),
   activities,
   maxCachedWorkflows: 500,
 });
