@@ -27,14 +27,21 @@ export type TemporalServer = ManagedProcess & {
 const SEARCH_ATTRIBUTES = { OrderStatus: 'Keyword', CustomerId: 'Keyword' };
 
 /**
- * The readers of the server's internal queues wait 50 ms between two polls unless they may poll more often. With this a
- * create of an order went from 148 ms to 28 ms.
+ * The server's internal queues. Their readers wait 50 ms between two polls unless they may poll more often: with that a
+ * create of an order went from 148 ms to 28 ms. And they walk through all tasks since the last checkpoint, which by
+ * default is made every 30 s.
  */
-const POLLS_PER_SECOND = {
+const QUEUES = {
   'history.transferProcessorMaxPollRPS': 5000,
   'history.timerProcessorMaxPollRPS': 5000,
   'history.visibilityProcessorMaxPollRPS': 5000,
+  'history.transferProcessorUpdateAckInterval': '"1s"',
+  'history.timerProcessorUpdateAckInterval': '"1s"',
+  'history.visibilityProcessorUpdateAckInterval': '"1s"',
 };
+
+/** Go collects garbage when the heap is five times as large instead of twice; at this much memory as often as it must. */
+const GARBAGE_COLLECTION = { GOGC: '400', GOMEMLIMIT: '256MiB' };
 
 /** Twelve orders a second became 34 with these; a COMMIT still survives the end of the process. */
 const SQLITE_PRAGMAS = { journal_mode: 'WAL', synchronous: 'NORMAL' };
@@ -65,13 +72,13 @@ export async function createTemporalServer(options: TemporalOptions): Promise<Te
         `--db-filename=${state.file('temporal', 'temporal.db')}`,
         ...(uiPort === undefined ? ['--headless'] : [`--ui-port=${uiPort}`, '--ui-disable-news-fetch']),
         ...flags('--sqlite-pragma', SQLITE_PRAGMAS),
-        ...flags('--dynamic-config-value', POLLS_PER_SECOND),
+        ...flags('--dynamic-config-value', QUEUES),
         ...flags('--search-attribute', SEARCH_ATTRIBUTES),
         // The server takes nothing from the settings that its clients have on this machine.
         '--disable-config-file',
         '--disable-config-env',
       ],
-      env: { HOME: state.path },
+      env: { HOME: state.path, ...GARBAGE_COLLECTION },
       stopSignal: 'SIGTERM',
       stopTimeoutMs: 20_000,
       layer: options.layer,
