@@ -235,6 +235,25 @@ describe('PostgreSQL that is older', () => {
     expect(await rowsOf(order.orderId)).toEqual(before);
   });
 
+  test('ends an aftercare that was at work, and the books tell of its payment', async () => {
+    const order = await world.finishedOrder();
+    await world.workflowResult(order.orderId);
+    const paymentIntentId = order.paymentIntentId!;
+    await world.stopWorker('payment');
+    await world.stripe.refundAtDashboard(paymentIntentId);
+    // It has read the order, and waits for the charge.
+    const aftercare = world.client.workflow.getHandle(aftercareWorkflowId(paymentIntentId));
+    await world.until(async () => expect((await aftercare.describe()).raw.pendingActivities).toHaveLength(1));
+    await turnBack(order);
+    await world.startWorker('payment');
+    await aftercare.result();
+    await world.until(async () => expect(await problems(true)).toEqual([]));
+    expect(await world.order(order.orderId)).toMatchObject({ status: 'FINISHED' });
+    const { data } = await compareMoney(context, { since: new Date(Date.now() - 3_600_000), repair: true });
+    expect(data).toMatchObject({ agree: true });
+    expect(await world.order(order.orderId)).toMatchObject({ status: 'REFUNDED', keptAmountMinor: 0 });
+  }, 90_000);
+
   test('lacks what came in since: the doctor says how much, and goes on once it is booked', async () => {
     const { orderId } = await world.finishedOrder();
     await world.workflowResult(orderId);

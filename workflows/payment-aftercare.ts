@@ -1,12 +1,13 @@
 import { CancellationScope, condition, continueAsNew, log, patched, setHandler, sleep } from '@temporalio/workflow';
 import type { StoredOrder } from '../activities/orders.ts';
+import { TIMELINE_CONFLICT } from '../contracts/failures.ts';
 import type { PaymentAftercareInput } from '../contracts/messages.ts';
 import { decideAftercare, noteReconciled, noteReturned, paymentToLookAt } from '../domain/aftercare.ts';
 import type { Charge } from '../domain/charge.ts';
-import { must } from '../domain/must.ts';
 import { RECONCILIATION, type StripeEvent } from '../domain/stripe-event.ts';
 import { noteRefundDelayed } from './order/describe.ts';
 import { type Activities, connectActivities } from './shared/activities.ts';
+import { failedWith } from './shared/failed-with.ts';
 import { recordNote } from './shared/record-note.ts';
 import { hasLongHistory, pauseAfter, recordRefundAfterTheEnd, refundPayment } from './shared/refund.ts';
 import { alarm } from './shared/report.ts';
@@ -32,7 +33,12 @@ export async function paymentAftercare(input: PaymentAftercareInput): Promise<vo
   // A cancellation through Temporal does not interrupt it: half a refund helps nobody.
   await CancellationScope.nonCancellable(async () => {
     for (let event: StripeEvent | undefined = input.event; event !== undefined; event = pending.shift()) {
-      await new Aftercare(input, pending).handle(event);
+      try {
+        await new Aftercare(input, pending).handle(event);
+      } catch (error) {
+        if (!failedWith(error, TIMELINE_CONFLICT)) throw error;
+        log.warn('The order is no longer as it was read. The comparison of the books tells of the payment', { error });
+      }
     }
   });
 }
@@ -61,7 +67,13 @@ class Aftercare {
     const charge = await this.#readCharge(paymentIntentId);
     if (charge === null) return;
     // Read again, after the charge: a refund of ours is recorded before it is made, and may be the one in the charge.
-    const order = must(await readOrder(), 'an order that was there a moment ago');
+    const order = await readOrder();
+    if (order === null) {
+      log.warn('The order is gone: PostgreSQL was restored. The comparison of the books tells of the payment', {
+        orderId,
+      });
+      return;
+    }
     const { notes, action } = decideAftercare(
       { ...order, refundIsRequested: order.requestedRefund !== null },
       event,
