@@ -74,7 +74,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'the hash of the request',
-    file: 'api/routes/create-order.ts',
+    file: 'api/create-order.ts',
     find: 'if (made.requestHash === input.requestHash) return;',
     replace: 'if (made.requestHash !== undefined) return;',
     tests: ['tests/idempotent-create.test.ts'],
@@ -256,7 +256,7 @@ export const mutations: readonly Mutation[] = [
   },
   {
     name: 'a paid order that no longer counts as unpaid',
-    file: 'database/orders.ts',
+    file: 'database/timeline.ts',
     find: "WHERE $6 = 'PAID' AND reservations.order_id",
     replace: "WHERE $6 = 'NEVER' AND reservations.order_id",
     tests: ['database/open-orders.pg.test.ts', 'tests/order-limits.test.ts'],
