@@ -126,7 +126,7 @@ describe('a part', () => {
     const paid = await paidOrder();
     const opened = await Promise.all(Array.from({ length: 12 }, () => amountOf(paid, newId(), 300)));
     expect(opened.filter(({ outcome }) => outcome === 'open')).toHaveLength(3);
-    expect(opened.filter(({ outcome }) => outcome === 'refused')[0]).toMatchObject({
+    expect(opened.find(({ outcome }) => outcome === 'refused')).toMatchObject({
       refusal: { reason: 'tooMuch', leftMinor: 100 },
     });
   });

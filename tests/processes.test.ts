@@ -7,7 +7,7 @@ import { describe, expect, inject, onTestFinished, test } from 'vitest';
 import { freePort } from '../platform/free-port.ts';
 import { compiled } from './support/compiled.ts';
 
-const DEADLINE_MS = 25_000;
+const DEADLINE_MS = 50_000;
 
 /** Starts an entry of the product with nothing but these settings. */
 function start(entry: string, settings: Record<string, string>) {
