@@ -2,6 +2,7 @@ import type { CreateResult, OrderLifecycleInput } from '../../contracts/messages
 import type { FeedEvent } from '../../database/events.ts';
 import type { OrderPage } from '../../database/order-pages.ts';
 import type { OrderRecord } from '../../database/orders.ts';
+import type { Reconciliation } from '../../database/reconciliations.ts';
 import type { CancelRequest, RefundRequest, ReleaseRequest } from '../../domain/order-message.ts';
 import { createLogger } from '../../platform/logger.ts';
 import { createMetrics } from '../../platform/metrics.ts';
@@ -49,6 +50,8 @@ export function timelineEntry(changes: Partial<OrderRecord['timeline'][number]>)
 }
 
 export type FakeAnswers = {
+  /** The last comparison with Stripe. */
+  readonly reconciliation?: Reconciliation;
   readonly orders?: readonly OrderRecord[];
   /** What every list of orders answers. */
   readonly page?: OrderPage;
@@ -138,6 +141,7 @@ export function fakeDependencies(answers: FakeAnswers = {}) {
     listSlowOrders: async () => [],
     countOpenOrders: async () => [],
     countOrdersSince: async () => [],
+    findLastReconciliation: async () => answers.reconciliation,
     findOrderIdByAnything: async () => undefined,
     findItem: async () => undefined,
     listItemChanges: async () => [],

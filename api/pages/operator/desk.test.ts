@@ -293,3 +293,33 @@ describe('what can be done with an order', () => {
     expect((await get(`/operator/orders/${orderId}/destroy`, { cookie })).statusCode).toBe(404);
   });
 });
+
+test('the desk tells how the books stand at Stripe, once they were compared', async () => {
+  const sums = { chargedMinor: 4500, refundedMinor: 500, lostMinor: 0, keptMinor: 4000 };
+  const here = { ...sums, refundedMinor: 0, keptMinor: 4500 };
+  const last = {
+    startedAt: new Date(),
+    lookedFrom: new Date(),
+    finishedAt: new Date(),
+    balance: { charges: 1, notOurs: 0, returned: 0, lines: [{ currency: 'USD', atStripe: sums, here }] },
+    differing: 1,
+    differences: [
+      {
+        paymentIntentId: 'pi_1',
+        orderId,
+        status: 'FINISHED' as const,
+        currency: 'USD',
+        atStripe: sums,
+        here,
+        untold: [],
+      },
+    ],
+  };
+  const before = await openDesk();
+  const { cookie } = await before.signIn();
+  expect((await before.get('/operator', { cookie })).body).not.toContain('compared with Stripe');
+  const { get } = await openDesk({ reconciliation: last });
+  const { body } = await get('/operator', { cookie });
+  expect(body).toContain('1 payments differ');
+  for (const text of ['$45.00', '$40.00', '$5.00', `/operator/orders/${orderId}`]) expect(body).toContain(text);
+});

@@ -48,13 +48,14 @@ export function orderPages(dependencies: Dependencies, reads: DeskReads): Fastif
 
   return async (app) => {
     app.get('/operator', deskRoute, async (request, reply) => {
-      const [{ needs, more }, open, today, { orders: newest }] = await Promise.all([
+      const [{ needs, more }, open, today, { orders: newest }, books] = await Promise.all([
         listNeeds(reads),
         reads.countOpenOrders(),
         reads.countOrdersSince(new Date(Date.now() - DAY_MS)),
         listOrders({}, { limit: NEWEST }),
+        reads.findLastReconciliation(),
       ]);
-      const main = renderOverview({ needs, more, open, today, newest });
+      const main = renderOverview({ needs, more, open, today, newest, books });
       return sendDeskPage(request, reply, { title: 'Today', tab: '/operator', main });
     });
 

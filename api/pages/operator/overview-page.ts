@@ -1,6 +1,8 @@
 import { html } from 'ghtml';
 import type { StatusTotal } from '../../../database/desk.ts';
 import type { ListedOrder } from '../../../database/order-pages.ts';
+import type { Reconciliation } from '../../../database/reconciliations.ts';
+import { describeDifference } from '../../../domain/books.ts';
 import type { OpenOrders } from '../../../database/order-statistics.ts';
 import { formatDuration } from '../../../domain/duration.ts';
 import { orderStatuses } from '../../../domain/order-status.ts';
@@ -15,10 +17,12 @@ type Overview = {
   readonly open: readonly OpenOrders[];
   readonly today: readonly StatusTotal[];
   readonly newest: readonly ListedOrder[];
+  /** The last comparison with Stripe; undefined if there was none yet. */
+  readonly books: Reconciliation | undefined;
 };
 
 /** The first page of the desk: what waits for a person, and how the day goes. */
-export function renderOverview({ needs, more, open, today, newest }: Overview): string {
+export function renderOverview({ needs, more, open, today, newest, books }: Overview): string {
   return html`<h1>Today</h1>
     <section aria-labelledby="needs">
       <h2 id="needs">Needs you</h2>
@@ -32,7 +36,8 @@ export function renderOverview({ needs, more, open, today, newest }: Overview): 
     <section>
       !${newest.length === 0 ? html`<p>No orders yet.</p>` : renderOrders('Newest orders', newest)}
       <p><a href="/operator/orders">All orders</a></p>
-    </section>`;
+    </section>
+    !${books === undefined ? '' : renderBooks(books)}`;
 }
 
 /** @param of the order whose own page it is; it needs no link to itself */
@@ -50,6 +55,40 @@ export function renderNeeds(needs: readonly Need[], of?: string): string {
   return html`<ul class="needs">
     !${items}
   </ul>`;
+}
+
+/** What Stripe has of the payments of the last comparison, and what the rows say. */
+function renderBooks({ startedAt, lookedFrom, balance, differing, differences }: Reconciliation): string {
+  const rows = balance.lines.flatMap(({ currency, atStripe, here }) =>
+    [['At Stripe', atStripe] as const, ['Here', here] as const].map(([where, sums]) => [
+      html`${where}`,
+      ...[sums.chargedMinor, sums.refundedMinor, sums.lostMinor, sums.keptMinor].map(
+        (amountMinor) => html`${money(amountMinor, currency)}`,
+      ),
+    ]),
+  );
+  const problems = differences.map(
+    (difference) => html`<li>!${renderOrderLink(difference.orderId)} ${describeDifference(difference)}</li>`,
+  );
+  return html`<section aria-labelledby="books">
+    <h2 id="books">Money, compared with Stripe</h2>
+    <p class="${differing === 0 ? 'calm' : 'alert'}">
+      ${differing === 0 ? 'The books agree' : `${differing} payments differ; see docs/operations.md, “BooksDiffer”`}, as
+      of !${renderTime(startedAt)}. Looked at: payments since !${renderTime(lookedFrom)}.
+    </p>
+    !${problems.length === 0 ? '' : `<ul>${problems.join('')}</ul>`}
+    !${renderTable(
+      'Balance of these payments',
+      [
+        { name: 'Where' },
+        { name: 'Charged', isNumber: true },
+        { name: 'Refunded', isNumber: true },
+        { name: 'Lost', isNumber: true },
+        { name: 'Kept', isNumber: true },
+      ],
+      rows,
+    )}
+  </section>`;
 }
 
 function renderOpen(open: readonly OpenOrders[]): string {

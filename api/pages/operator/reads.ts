@@ -13,6 +13,7 @@ import { findItem, type ItemRecord } from '../../../database/items.ts';
 import type { ListedOrder } from '../../../database/order-pages.ts';
 import { countOpenOrders, type OpenOrders } from '../../../database/order-statistics.ts';
 import type { OrderRecord } from '../../../database/orders.ts';
+import { findLastReconciliation, type Reconciliation } from '../../../database/reconciliations.ts';
 import type { Config } from '../../../platform/config.ts';
 import { type LinksElsewhere, linksElsewhere } from '../../links-elsewhere.ts';
 import { patienceMs, readWorkflowState, type WorkflowState } from '../../order-health.ts';
@@ -29,6 +30,8 @@ export type DeskReads = {
   readonly listSlowOrders: (limit: number) => Promise<ListedOrder[]>;
   readonly countOpenOrders: () => Promise<readonly OpenOrders[]>;
   readonly countOrdersSince: (since: Date) => Promise<StatusTotal[]>;
+  /** The last comparison with Stripe; undefined if there was none yet. */
+  readonly findLastReconciliation: () => Promise<Reconciliation | undefined>;
   readonly findOrderIdByAnything: (text: string) => Promise<string | undefined>;
   readonly findItem: (itemId: string) => Promise<ItemRecord | undefined>;
   readonly listItemChanges: (itemId: string, limit: number) => Promise<ItemChange[]>;
@@ -50,6 +53,7 @@ export function createDeskReads({ config, client, database }: Parts): DeskReads 
     listSlowOrders: async (limit) => listSlowOrders(database, patienceMs(config.paymentWindowMs), limit),
     countOpenOrders: async () => countOpenOrders(database),
     countOrdersSince: async (since) => countOrdersSince(database, since),
+    findLastReconciliation: async () => findLastReconciliation(database),
     findOrderIdByAnything: async (text) => findOrderIdByAnything(database, text),
     findItem: async (itemId) => findItem(database, itemId),
     listItemChanges: async (itemId, limit) => listItemChanges(database, itemId, limit),
