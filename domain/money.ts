@@ -95,13 +95,18 @@ export function whyStripeRefusesPrice(price: Money): string | undefined {
  * @param locale whose way of writing amounts it is, as BCP 47
  */
 export function formatMoney({ amountMinor, currency }: Money, locale = 'en-US'): string {
+  return moneyFormat(currency, locale).format(amountMinor / 10 ** minorUnitDigits(currency));
+}
+
+/** How amounts of a currency are written, for who writes many. */
+export function moneyFormat(currency: string, locale = 'en-US'): Intl.NumberFormat {
   const digits = minorUnitDigits(currency);
   return new Intl.NumberFormat(locale, {
     style: 'currency',
     currency,
     minimumFractionDigits: digits,
     maximumFractionDigits: digits,
-  }).format(amountMinor / 10 ** digits);
+  });
 }
 
 /**

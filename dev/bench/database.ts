@@ -10,6 +10,7 @@ import { LAYERS } from '../stack/infrastructure.ts';
 import { createPostgresServer, ensureDatabase } from '../stack/postgres.ts';
 import { openStateFolder, removeStateFolder } from '../stack/state-folder.ts';
 import { median, percentile, throughput } from './measure.ts';
+import { measurePages } from './pages.ts';
 
 const ORDERS = 100_000;
 const PAGES = 300;
@@ -33,6 +34,7 @@ try {
   });
   await fill(database);
   stdout.write(await measureLists(database));
+  stdout.write(await measurePages(database));
   stdout.write(await measureFeed(database));
   await database.end();
 } finally {
@@ -43,7 +45,7 @@ try {
 
 /** Orders as a shop has them: most have ended, a few are open, and some customers have many. */
 async function fill(database: Database): Promise<void> {
-  for (let first = 0; first < ORDERS; first += 10_000) {
+  for (let first = 0; first < ORDERS; first += 2_000) {
     await database.query(
       `WITH new_orders AS (
         INSERT INTO orders (order_id, customer_id, status, seq, total_amount_minor, currency, request_hash, trace_id, run_id,
@@ -56,9 +58,9 @@ async function fill(database: Database): Promise<void> {
       )
       INSERT INTO order_timeline (order_id, seq, status, event, detail, source)
       SELECT order_id, seq, 'PENDING', 'note', 'Made.', 'note:' || seq FROM new_orders, generate_series(1, 4) AS seq`,
-      [first, first + 9_999],
+      [first, first + 1_999],
     );
-    stderr.write(`${first + 10_000} orders\n`);
+    stderr.write(`${first + 2_000} orders\n`);
   }
   await database.query('VACUUM ANALYZE');
 }

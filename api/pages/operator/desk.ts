@@ -2,7 +2,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { html } from 'ghtml';
 import { formatDuration } from '../../../domain/duration.ts';
-import { formatMoney } from '../../../domain/money.ts';
+import { minorUnitDigits, moneyFormat } from '../../../domain/money.ts';
 import type { OrderStatus } from '../../../domain/order-status.ts';
 import { assets } from '../assets.ts';
 import { pageRoute, renderFrame, sendPage } from '../page.ts';
@@ -105,8 +105,13 @@ export function ageOf(at: Date): string {
   return formatDuration(Date.now() - at.getTime());
 }
 
+const moneyFormats = new Map<string, Intl.NumberFormat>();
+
 export function money(amountMinor: number, currency: string): string {
-  return formatMoney({ amountMinor, currency });
+  // A format takes 0.1 ms to make, and a list has many amounts.
+  const format = moneyFormats.get(currency) ?? moneyFormat(currency);
+  moneyFormats.set(currency, format);
+  return format.format(amountMinor / 10 ** minorUnitDigits(currency));
 }
 
 export function renderStatus(status: OrderStatus): string {
