@@ -182,6 +182,8 @@ describe.skipIf(!hasChromium())('an operator at the desk', { timeout: 90_000 }, 
     expect(await page.getByRole('alert').innerText()).toContain('has $15.00 left to refund');
     await page.getByLabel('Amount in USD').fill('1.50');
     await page.getByRole('button', { name: 'Refund' }).click();
+    expect(await page.getByRole('main').innerText()).toContain('$13.50 is left then.');
+    await page.getByRole('button', { name: 'Refund $1.50' }).click();
     expect(await done(page)).toBe('Stripe has accepted the refund.');
 
     await page.getByRole('link', { name: 'Refund' }).click();
@@ -190,6 +192,10 @@ describe.skipIf(!hasChromium())('an operator at the desk', { timeout: 90_000 }, 
     await page.getByLabel('Book, $5.00 each').fill('2');
     await page.getByLabel('go back into stock').check();
     await page.getByRole('button', { name: 'Refund' }).click();
+    expect(await page.getByRole('main').innerText()).toContain('Back into stock: 2 × Book.');
+    expect(await world.stockOf(BOOK)).toBe(stock);
+    await expectOpenToAll(page, 'desk-refund-part');
+    await page.getByRole('button', { name: 'Refund $10.00' }).click();
     expect(await done(page)).toBe('Stripe has accepted the refund.');
     expect(await world.stockOf(BOOK)).toBe(stock + 2);
     expect(await world.order(order.orderId)).toMatchObject({ status: 'FINISHED', keptAmountMinor: 350 });

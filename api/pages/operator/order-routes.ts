@@ -2,6 +2,7 @@ import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { parseAmount } from '../../../domain/money.ts';
 import { isTerminal } from '../../../domain/order-status.ts';
+import { decidePart } from '../../../domain/refund.ts';
 import { operatorOf } from '../../actor.ts';
 import { cancelOrder } from '../../cancel-order.ts';
 import { type Dependencies, paymentPageUrl, readAnyOrder } from '../../dependencies.ts';
@@ -18,7 +19,7 @@ import { possibleSteps, renderOrderPage, type Step, steps } from './order-page.t
 import { renderOrdersPage } from './orders-page.ts';
 import { renderOverview } from './overview-page.ts';
 import type { DeskReads } from './reads.ts';
-import { renderStepPage, type StepEntered } from './step-page.ts';
+import { renderPartConfirmation, renderStepPage, type StepEntered } from './step-page.ts';
 
 const DAY_MS = 24 * 3_600_000;
 const NEWEST = 10;
@@ -128,6 +129,12 @@ export function orderPages(dependencies: Dependencies, reads: DeskReads): Fastif
       const step = stepSchema.safeParse(fieldsOf(request.params)['step']);
       if (!step.success) throw new ApiError('noSuchRoute', 'There is no such page');
       try {
+        const part = step.data === 'refund' ? await partToConfirm(request) : undefined;
+        if (part !== undefined) {
+          const { order, wanted, amountMinor } = part;
+          const main = renderPartConfirmation(order, wanted, amountMinor, formToken(request), fieldsOf(request.body));
+          return sendDeskPage(request, reply, { title: `Order ${order.orderId}`, tab: '/operator/orders', main });
+        }
         const done = await take(request, step.data);
         return await reply.redirect(`${orderPath(orderIdOf(request))}?done=${done}`, 303);
       } catch (error) {
@@ -156,6 +163,20 @@ export function orderPages(dependencies: Dependencies, reads: DeskReads): Fastif
         main: renderStepPage(order, step, formToken(request), entered),
         ...refused,
       });
+    }
+
+    /** What a refund of a part comes to, for a page that says so first; undefined if that page was seen, or it is refused. */
+    async function partToConfirm(request: FastifyRequest) {
+      const fields = fieldsOf(request.body);
+      if (fields['sure'] === 'yes' || (fields['what'] !== 'amount' && fields['what'] !== 'pieces')) return undefined;
+      const order = await readAnyOrder(dependencies, orderIdOf(request));
+      const { restock = false, reason, ...part } = checked(refundOrderSchema, refundOf(fields, order.currency));
+      const items = part.items?.map(({ item_id: itemId, quantity }) => ({ itemId, quantity })) ?? null;
+      const wanted = { restock, reason, items };
+      const asked = items === null ? { amountMinor: part.amount_minor ?? 0 } : { items };
+      // Whether the shipment is on its way is for the order's workflow to say.
+      const decided = decidePart({ ...order, isBeingShipped: false }, { restock, reason, ...asked });
+      return 'refusal' in decided ? undefined : { order, wanted, amountMinor: decided.amountMinor };
     }
 
     async function take(request: FastifyRequest, step: Step): Promise<Done> {

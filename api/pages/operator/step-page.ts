@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { html } from 'ghtml';
 import type { OrderRecord } from '../../../database/orders.ts';
+import type { RefundRecord } from '../../../database/refunds.ts';
 import { unreachable } from '../../../domain/must.ts';
 import { leftToRefund } from '../../../domain/refund.ts';
 import { DEFAULT_CANCEL_REASON, DEFAULT_REFUND_REASON } from '../../schemas.ts';
@@ -94,6 +95,48 @@ function confirmationOf(order: OrderRecord, step: Step, entered: StepEntered): C
     default:
       return unreachable(step);
   }
+}
+
+/** Says what a refund of a part comes to, and asks once more. */
+export function renderPartConfirmation(
+  order: OrderRecord,
+  { items, restock, reason }: Pick<RefundRecord, 'items' | 'restock' | 'reason'>,
+  amountMinor: number,
+  formToken: string,
+  { form: _, ...fields }: StepEntered,
+): string {
+  const { orderId, lines, currency } = order;
+  const names = new Map(lines.map(({ itemId, name }) => [itemId, name]));
+  const pieces = items?.map(({ itemId, quantity }) => `${quantity} × ${names.get(itemId) ?? itemId}`).join(', ');
+  const amount = money(amountMinor, currency);
+  const left = leftToRefund(order.keptAmountMinor, order.refunds) - amountMinor;
+  const will = [
+    pieces === undefined
+      ? `${amount} goes back to the customer.`
+      : `${amount} goes back to the customer, for ${pieces}.`,
+    restock ? `Back into stock: ${pieces ?? 'nothing'}.` : 'Nothing goes back into stock.',
+    left === 0 ? 'Nothing is left then, and the order becomes REFUNDED.' : `${money(left, currency)} is left then.`,
+    `The customer reads: ${reason ?? ''}`,
+  ];
+  const again = Object.entries({ ...fields, sure: 'yes' }).map(
+    ([name, value]) => html`<input type="hidden" name="${name}" value="${value}" />`,
+  );
+  return html`<section class="card">
+    <h1>Refund ${amount} of ${money(order.totalAmountMinor, currency)}?</h1>
+    <p>
+      Order <a class="id" href="${orderPath(orderId)}">${orderId}</a> of customer <strong>${order.customerId}</strong>
+    </p>
+    <ul>
+      !${will.map((sentence) => html`<li>${sentence}</li>`)}
+    </ul>
+    <form method="post" action="${orderPath(orderId, 'refund')}">
+      !${formToken} !${again}
+      <p class="steps">
+        <button class="small button" type="submit">Refund ${amount}</button>
+        <a class="small quiet button" href="${orderPath(orderId, 'refund')}">Change it</a>
+      </p>
+    </form>
+  </section>`;
 }
 
 function renderReason(reason: string): string {
