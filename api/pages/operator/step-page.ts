@@ -103,7 +103,7 @@ export function renderPartConfirmation(
   { items, restock, reason }: Pick<RefundRecord, 'items' | 'restock' | 'reason'>,
   amountMinor: number,
   formToken: string,
-  { form: _, ...fields }: StepEntered,
+  entered: StepEntered,
 ): string {
   const { orderId, lines, currency } = order;
   const names = new Map(lines.map(({ itemId, name }) => [itemId, name]));
@@ -118,9 +118,10 @@ export function renderPartConfirmation(
     left === 0 ? 'Nothing is left then, and the order becomes REFUNDED.' : `${money(left, currency)} is left then.`,
     `The customer reads: ${reason ?? ''}`,
   ];
-  const again = Object.entries({ ...fields, sure: 'yes' }).map(
-    ([name, value]) => html`<input type="hidden" name="${name}" value="${value}" />`,
-  );
+  // The token of the form is a new one.
+  const again = Object.entries({ ...entered, sure: 'yes' })
+    .filter(([name]) => name !== 'form')
+    .map(([name, value]) => html`<input type="hidden" name="${name}" value="${value}" />`);
   return html`<section class="card">
     <h1>Refund ${amount} of ${money(order.totalAmountMinor, currency)}?</h1>
     <p>
