@@ -45,9 +45,10 @@ const REAL_STRIPE_CALLS_PER_SECOND = 20;
 const MAX_CACHED_WORKFLOWS = 1000;
 /**
  * Workflow tasks that a worker takes at once. They share one thread, and Temporal discards what takes longer than 10 s:
- * with the SDK's 40 a busy host began every task anew, and finished none (docs/decisions.md, 43).
+ * with the SDK's 40 a busy host began every task anew, and finished none. One whose row waits for PostgreSQL counts for up
+ * to 5 s, so with too few of them a slow write holds up every other order (docs/decisions.md, 43).
  */
-const MAX_WORKFLOW_TASKS = 10;
+const MAX_WORKFLOW_TASKS = 20;
 /**
  * How long one step of a workflow's script may run; it takes milliseconds. The SDK's 5 s also pass while the process is
  * frozen in the middle of one (a busy host, a paused machine), and Node often crashes when it then ends the script.
