@@ -5,6 +5,8 @@ import { z } from 'zod';
 const POLL_MS = 400;
 /** The same warning again within this is not shown again: a dependency that is down says so many times a second. */
 const QUIET_MS = 60_000;
+/** How alarms begin. A person has to see to each, so one about another order is another one. */
+const ALARM = 'An operator is needed';
 
 const lineSchema = z.object({
   level: z.enum(['warn', 'error', 'fatal']),
@@ -25,13 +27,15 @@ export async function tailWarnings(
 ): Promise<void> {
   const shownAt = new Map<string, number>();
   const onLine = (name: string, line: string): void => {
-    const text = warningIn(line);
-    if (text === undefined) return;
-    const message = `${name}: ${text}`;
+    const warning = warningIn(line);
+    if (warning === undefined) return;
+    const { text, orderId } = warning;
+    // What happens to every order while something is down is one warning.
+    const kind = orderId === undefined || text.startsWith(ALARM) ? text : text.replaceAll(orderId, '');
     const now = Date.now();
-    if (now - (shownAt.get(message) ?? -Infinity) < QUIET_MS) return;
-    shownAt.set(message, now);
-    show(message);
+    if (now - (shownAt.get(`${name}: ${kind}`) ?? -Infinity) < QUIET_MS) return;
+    shownAt.set(`${name}: ${kind}`, now);
+    show(`${name}: ${text}`);
   };
   await Promise.all(
     processes.map(({ name, logFile }) =>
@@ -43,7 +47,7 @@ export async function tailWarnings(
 }
 
 /** The warning or error that a log line tells, for people; undefined for all other lines. */
-function warningIn(line: string): string | undefined {
+function warningIn(line: string): { readonly text: string; readonly orderId: string | undefined } | undefined {
   let parsed: unknown;
   try {
     parsed = JSON.parse(line);
@@ -52,8 +56,9 @@ function warningIn(line: string): string | undefined {
   }
   const { data } = lineSchema.safeParse(parsed);
   if (data === undefined) return undefined;
-  const order = data.orderId === undefined ? '' : ` (order ${data.orderId})`;
-  return `${data.msg}${data.err === undefined ? '' : `: ${data.err.message.split('\n')[0]}`}${order}`;
+  const { msg, err, orderId } = data;
+  const order = orderId === undefined || msg.includes(orderId) ? '' : ` (order ${orderId})`;
+  return { text: `${msg}${err === undefined ? '' : `: ${err.message.split('\n')[0]}`}${order}`, orderId };
 }
 
 async function follow(path: string, signal: AbortSignal, onLine: (line: string) => void): Promise<void> {
