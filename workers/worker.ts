@@ -4,6 +4,7 @@ import { type CompiledWorkerOptions, type NativeConnection, Worker, type WorkerO
 import type { Stripe } from 'stripe';
 import { FailureInterceptor } from '../activities/failure-interceptor.ts';
 import { createFulfillmentActivities, type FulfillmentService } from '../activities/fulfillment.ts';
+import { HeartbeatInterceptor } from '../activities/heartbeat-interceptor.ts';
 import { createBooksActivities } from '../activities/books.ts';
 import { createBuiltInWarehouse } from '../activities/built-in-warehouse.ts';
 import { createHttpFulfillment } from '../activities/http-fulfillment.ts';
@@ -72,7 +73,9 @@ export async function createWorker(kind: WorkerKind, dependencies: WorkerDepende
     taskQueue: taskQueues(taskQueuePrefix)[kind],
     identity: `${kind}-worker@${process.pid}`,
     plugins: [...plugins],
-    interceptors: { activity: [() => ({ inbound: new FailureInterceptor(alarmed) })] },
+    interceptors: {
+      activity: [() => ({ inbound: new HeartbeatInterceptor() }), () => ({ inbound: new FailureInterceptor(alarmed) })],
+    },
     shutdownGraceTime: shutdownGraceMs,
     // An activity that has not finished by then times out and is retried elsewhere.
     shutdownForceTime: shutdownGraceMs + 2_000,

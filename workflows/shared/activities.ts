@@ -17,6 +17,8 @@ const RETRY = { initialInterval: '200ms', backoffCoefficient: 2, maximumInterval
 const DATABASE_TIMEOUT = '15s';
 /** Closing a session, or reading a charge, may take several requests of 10 s. */
 const STRIPE_TIMEOUT = '45s';
+/** After this, what a worker was asking Stripe when it died is asked by another. */
+const STRIPE_HEARTBEAT_TIMEOUT = '15s';
 /** Longer than the 10 s after which the shop's own fulfillment is given up on. */
 const FULFILLMENT_TIMEOUT = '15s';
 /** Stripe keeps an idempotency key for 24 hours; creating stops well before. */
@@ -28,7 +30,12 @@ export type Activities = ReturnType<typeof connectActivities>;
 export function connectActivities() {
   const queues = taskQueuesOfOrdersQueue(workflowInfo().taskQueue);
   const stock = { taskQueue: queues.stock, startToCloseTimeout: DATABASE_TIMEOUT, retry: RETRY } as const;
-  const payment = { taskQueue: queues.payment, startToCloseTimeout: STRIPE_TIMEOUT, retry: RETRY } as const;
+  const payment = {
+    taskQueue: queues.payment,
+    startToCloseTimeout: STRIPE_TIMEOUT,
+    heartbeatTimeout: STRIPE_HEARTBEAT_TIMEOUT,
+    retry: RETRY,
+  } as const;
   const fulfillment = {
     taskQueue: queues.fulfillment,
     startToCloseTimeout: FULFILLMENT_TIMEOUT,
