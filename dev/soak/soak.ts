@@ -12,7 +12,7 @@ import { Shop } from './shop.ts';
 import { type SoakStack, startSoakStack } from './stack.ts';
 
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
-const CUSTOMERS = 32;
+const CUSTOMERS = 24;
 const STAFF = 2;
 const TOO_LATE_MS = 20_000;
 const TRY_AGAIN_MS = 3_000;
