@@ -1,4 +1,3 @@
-import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describeDifference } from '../../domain/books.ts';
 import type { OrderStatus } from '../../domain/order-status.ts';
@@ -11,7 +10,6 @@ import { explain } from './report.ts';
 import { Shop } from './shop.ts';
 import { type SoakStack, startSoakStack } from './stack.ts';
 
-const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 const CUSTOMERS = 24;
 const STAFF = 2;
 const TOO_LATE_MS = 20_000;
@@ -47,13 +45,9 @@ export async function soak(
   log: Reporter,
 ): Promise<Outcome> {
   const stack = await startSoakStack(log);
-  // Ctrl-C in the middle leaves nothing behind.
-  const breakOff = (): void => void stack.stop({ keep: false }).finally(() => process.exit(130));
-  for (const signal of SIGNALS) process.once(signal, breakOff);
   try {
     return await run(stack, seed, minutes, log);
   } finally {
-    for (const signal of SIGNALS) process.off(signal, breakOff);
     await stack.stop({ keep: false });
   }
 }

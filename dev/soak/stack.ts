@@ -20,7 +20,7 @@ import { compileProduct } from '../scripts/compile.ts';
 import { LAYERS, startInfrastructure } from '../stack/infrastructure.ts';
 import { checkUrl, managedProcess, type ManagedProcess, type ProcessEvents } from '../stack/managed-process.ts';
 import type { PostgresServer } from '../stack/postgres.ts';
-import type { Reporter } from '../stack/stack-error.ts';
+import { type Reporter, StackError } from '../stack/stack-error.ts';
 import { openStateFolder, removeStateFolder, type StateFolder } from '../stack/state-folder.ts';
 import type { TemporalServer } from '../stack/temporal-server.ts';
 import { createSandboxAdmin, type SandboxAdmin } from '../stripe-sandbox/admin-client.ts';
@@ -36,6 +36,9 @@ const STOCK = 1_000_000;
 const NO_LIMIT = '100000000';
 /** Room for PostgreSQL's data and its log, in a file system of its own that can be filled up. */
 const DATA_DISK = '1500m';
+
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
+const BROKEN_OFF_EXIT_CODE = 130;
 
 const run = promisify(execFile);
 
@@ -85,15 +88,27 @@ export async function startSoakStack(
     join(tmpdir(), `order-backend-soak-${userInfo().username}-${process.pid}`),
   );
   const closing: (() => Promise<unknown>)[] = [];
+  const ending = new AbortController();
+  let isUp = false;
+  // Ctrl-C at any moment leaves nothing behind. While parts are still coming up, they are ended once they are up.
+  const breakOff = (): void => {
+    ending.abort(new StackError('Broken off.'));
+    if (isUp) void stop({ keep: false }).finally(() => process.exit(BROKEN_OFF_EXIT_CODE));
+  };
+  for (const signal of SIGNALS) process.once(signal, breakOff);
   const stop: SoakStack['stop'] = async ({ keep }) => {
+    for (const signal of SIGNALS) process.off(signal, breakOff);
     for (const close of closing.toReversed()) await close().catch((error: unknown) => log.warn(String(error)));
     state.release();
     if (!keep) await removeStateFolder(state.path, []);
   };
   try {
-    return await bringUp({ state, log, settings, closing, stop });
+    const stack = await bringUp({ state, log, settings, closing, stop, signal: ending.signal });
+    isUp = true;
+    return stack;
   } catch (error) {
     await stop({ keep: false });
+    if (ending.signal.aborted) process.exit(BROKEN_OFF_EXIT_CODE);
     throw error;
   }
 }
@@ -104,9 +119,11 @@ type Beginning = {
   readonly settings: Readonly<Record<string, string>>;
   readonly closing: (() => Promise<unknown>)[];
   readonly stop: SoakStack['stop'];
+  /** Ends the start at its next step. */
+  readonly signal: AbortSignal;
 };
 
-async function bringUp({ state, log, settings, closing, stop }: Beginning): Promise<SoakStack> {
+async function bringUp({ state, log, settings, closing, stop, signal }: Beginning): Promise<SoakStack> {
   const recoveriesMs = new Map<string, number[]>();
   function events(name: string): ProcessEvents {
     let diedAt = 0;
@@ -126,10 +143,13 @@ async function bringUp({ state, log, settings, closing, stop }: Beginning): Prom
     durable: true,
     temporalCliPath: processEnvironment()['TEMPORAL_CLI_PATH'],
     events,
+    signal,
   });
   closing.push(() => infrastructure.stop());
+  signal.throwIfAborted();
   await migrate(infrastructure.databaseUrl);
   const product = await build(state.file('product'));
+  signal.throwIfAborted();
   const postgres = must(infrastructure.postgres, 'a PostgreSQL of our own');
   const temporal = must(infrastructure.temporal, 'a Temporal of our own');
 
@@ -230,6 +250,7 @@ async function bringUp({ state, log, settings, closing, stop }: Beginning): Prom
   );
   const processes = [stripe, ...workers.map(({ process: own }) => own), ...apis, ...webhooks];
   await Promise.all(processes.map((own) => own.start()));
+  signal.throwIfAborted();
 
   const database = createDatabase({ ...config.database, url: infrastructure.databaseUrl, poolSize: 6, name: 'soak' });
   closing.push(() => database.end());
