@@ -86,8 +86,6 @@ describe('a refund that Stripe refuses for weeks', () => {
   test('is not forgotten when the workflow is lost: the order is refunded then, and never shipped', async () => {
     const stock = await world.stockOf(PENCIL);
     const order = await paidOrder();
-    await world.startWorker('fulfillment');
-    await world.stopWorker('fulfillment');
     await world.stripe.refuseRefunds(1_000, false);
     const asked = refund(order.orderId, false);
     await world.untilEvent(order.orderId, 'refund.requested');
