@@ -14,6 +14,7 @@ import {
   recordedHistories,
   whyNotReplayed,
 } from './support/golden-histories.ts';
+import { holdLinks, payBeforeLink } from './support/early-payment.ts';
 import { chargeApart, tellPaid } from './support/stray-payments.ts';
 import { startWorld, type World } from './support/world.ts';
 
@@ -72,6 +73,12 @@ describe.runIf(isRecording)('recording', () => {
     await world.cancel(early);
     await world.stripe.clearFaults();
     await end('cancelled-before-its-payment-link', early, 'CANCELLED');
+
+    const releaseLinks = await holdLinks(world);
+    const hasty = await world.newOrder();
+    await payBeforeLink(world, hasty.orderId);
+    await releaseLinks();
+    await end('paid-before-its-link-is-saved', hasty, 'FINISHED');
 
     const waiting = await world.orderWaitingForPayment();
     await world.cancel(waiting);

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { aftercareWorkflowId } from '../contracts/messages.ts';
 import type { OrderRecord } from '../database/orders.ts';
 import { createStripe } from '../platform/stripe.ts';
+import { holdLinks, payBeforeLink } from './support/early-payment.ts';
 import { chargeApart, tellPaid } from './support/stray-payments.ts';
 import { startWorld, type World } from './support/world.ts';
 
@@ -45,27 +46,11 @@ describe('events that come five times, at once and shuffled', () => {
 });
 
 test('an event that comes before the session is saved waits for it', async () => {
-  const { id: fault } = await world.stripe.addFault({
-    method: 'POST',
-    path: '/v1/checkout/sessions',
-    action: { type: 'hold' },
-  });
+  const releaseLinks = await holdLinks(world);
   const order = await world.newOrder();
-  const session = await world.until(async () => {
-    const [made] = await world.stripe.sessions(order.orderId);
-    expect(made).toBeDefined();
-    return made!;
-  });
-  await world.stripe.pay(session.id);
-  await world.until(async () => {
-    const deliveries = await world.stripe.deliveries();
-    const events = await world.stripe.events('checkout.session.completed');
-    const mine = events.find((event) => (event.data.object as { id: string }).id === session.id);
-    expect(deliveries.find(({ eventId }) => eventId === mine?.id)?.status).toBe('delivered');
-  });
+  await payBeforeLink(world, order.orderId);
   expect((await world.order(order.orderId)).status).toBe('PENDING');
-  await world.stripe.releaseFaults(fault);
-  await world.stripe.clearFaults();
+  await releaseLinks();
   expect(eventsOf(await world.untilStatus(order.orderId, 'FINISHED'))).toEqual(HAPPY_EVENTS);
 });
 

@@ -52,6 +52,13 @@ export const mutations: readonly Mutation[] = [
     tests: ['tests/cancel.test.ts', 'domain/order-model.test.ts'],
   },
   {
+    name: 'two steps of an order within one workflow task',
+    file: 'workflows/order/timeline.ts',
+    find: 'if (workflowInfo().historyLength === this.#historyLengthAtWrite && patched(ONE_WRITE_A_TASK)) {',
+    replace: 'if (workflowInfo().historyLength < 0 && patched(ONE_WRITE_A_TASK)) {',
+    tests: ['tests/crash.test.ts'],
+  },
+  {
     name: 'the check of the event id',
     file: 'workflows/order/handlers.ts',
     find: 'if (seenEvents.has(event.eventId)) return;',

@@ -2,10 +2,12 @@ import { defineSearchAttributeKey } from '@temporalio/common';
 import {
   isCancellation,
   log,
+  patched,
   setCurrentDetails,
   sleep,
   TemporalFailure,
   upsertSearchAttributes,
+  workflowInfo,
 } from '@temporalio/workflow';
 import type { OrderActivities, StoredOrder } from '../../activities/orders.ts';
 import { TIMELINE_CONFLICT } from '../../contracts/failures.ts';
@@ -27,6 +29,9 @@ const orderStatusKey = defineSearchAttributeKey(ORDER_STATUS_ATTRIBUTE, 'KEYWORD
 /** A person may need hours to notice, and the order should go on soon after the fix. */
 const LONGEST_CONFLICT_PAUSE_MS = 60_000;
 
+/** Runs from before it wrote several steps of an order within one workflow task. */
+const ONE_WRITE_A_TASK = 'one-write-within-a-workflow-task';
+
 type NewOrder = Omit<Parameters<OrderActivities['recordOrder']>[0], 'orderId'>;
 
 type Write = (orders: Pick<Activities['orders'], 'recordOrder' | 'recordTimelineEntry'>) => Promise<void>;
@@ -42,6 +47,8 @@ export class Timeline {
   readonly #sources = new Set<string>();
   #status: OrderStatus | undefined;
   #paidAt: number | undefined;
+  /** How long the history was, in events, when a workflow task last wrote: it tells one task from the next. */
+  #historyLengthAtWrite: number | undefined;
 
   constructor(orderId: string, activities: Activities) {
     this.#orderId = orderId;
@@ -136,10 +143,19 @@ export class Timeline {
   /**
    * Writes from within the workflow task; if that fails, from an activity of its own that waits for PostgreSQL as long
    * as it takes. Both may happen, which is safe because one source writes one entry.
+   *
+   * A second step within one task is written by an activity of its own as well, so that the first is in the history
+   * before. A task that is lost is done again from its start, and would find that the row has gone further than its
+   * first step.
    */
   async #write(write: Write): Promise<void> {
+    if (workflowInfo().historyLength === this.#historyLengthAtWrite && patched(ONE_WRITE_A_TASK)) {
+      await this.#writeRemotely(write);
+      return;
+    }
     try {
       await write(this.#activities.localOrders);
+      this.#historyLengthAtWrite = workflowInfo().historyLength;
     } catch (error) {
       // A local activity's failure is not wrapped in an ActivityFailure: it is the failure itself, or a time-out.
       if (!(error instanceof TemporalFailure) || isCancellation(error)) throw error;
