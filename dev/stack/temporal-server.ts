@@ -41,7 +41,7 @@ const QUEUES = {
 };
 
 /** Go collects garbage when the heap is five times as large instead of twice; at this much memory as often as it must. */
-const GARBAGE_COLLECTION = { GOGC: '400', GOMEMLIMIT: '256MiB' };
+const GARBAGE_COLLECTION = { GOGC: '400', GOMEMLIMIT: '1GiB' };
 
 /** Twelve orders a second became 34 with these; a COMMIT still survives the end of the process. */
 const SQLITE_PRAGMAS = { journal_mode: 'WAL', synchronous: 'NORMAL' };
