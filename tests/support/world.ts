@@ -39,25 +39,31 @@ const PATIENCE_MS = 60_000;
 /** The server deletes a workflow some time after it is asked to. */
 const FORGET_MS = 120_000;
 
+type Log = { readonly write: (line: string) => void };
+
 let runtimeInstalled: Promise<TemporalRuntime> | undefined;
+/** Where the workers' lines go, those of the newest world: the SDK has one runtime in a process, which all worlds share. */
+let workersLog: Log | undefined;
+/** `TEST_LOG_LEVEL=info npx vitest …` shows what happens. */
+const { TEST_LOG_LEVEL } = process.env;
 
 /**
  * The whole system with a database, task queues, ports and a Stripe of its own, in this process; PostgreSQL and
  * Temporal are those of the run. To be stopped with {@link World.stop}, which replays every history against the bundle.
  *
- * @param log where the log goes instead of the standard output; only the first world of a file has its workers' lines
+ * @param log where the log goes instead of the standard output; its workers' lines until another world is started
  * @param endpointSecrets what events may be signed with, if it is not the sandbox's own secret
  */
 export async function startWorld(
   settings: Readonly<Record<string, string>> = {},
-  log?: { write: (line: string) => void },
+  log?: Log,
   endpointSecrets?: readonly string[],
 ): Promise<World> {
   const [apiPort, webhookPort, sandboxPort] = [await freePort(), await freePort(), await freePort()];
   const testDatabase = await createTestDatabase(inject('databaseUrl'));
   const loaded = loadConfig({
     NODE_ENV: 'test',
-    LOG_LEVEL: process.env['TEST_LOG_LEVEL'] ?? 'silent',
+    LOG_LEVEL: TEST_LOG_LEVEL ?? 'silent',
     DATABASE_URL: testDatabase.url,
     TEMPORAL_ADDRESS: inject('temporalAddress'),
     TASK_QUEUE_PREFIX: `test-${randomBytes(4).toString('hex')}-`,
@@ -75,7 +81,12 @@ export async function startWorld(
   const stripe = { ...loaded.stripe, endpointSecrets: endpointSecrets ?? loaded.stripe.endpointSecrets };
   const config = { ...loaded, stripe };
   const logger = createLogger(config, 'test', log);
-  runtimeInstalled ??= installTemporalRuntime(logger);
+  workersLog = log ?? (TEST_LOG_LEVEL === undefined ? undefined : process.stdout);
+  runtimeInstalled ??= installTemporalRuntime(
+    createLogger({ production: true, logLevel: TEST_LOG_LEVEL ?? 'info' }, 'test', {
+      write: (line) => workersLog?.write(line),
+    }),
+  );
   const world = new World(config, logger, testDatabase, await runtimeInstalled);
   await world.start();
   return world;
@@ -121,9 +132,14 @@ export class World extends ShopClient {
     return this.config.stripeSandbox.webhookUrl;
   }
 
-  /** What `/metrics` of a process with all parts would answer. */
+  /** What `/metrics` of a process with all parts would answer, without what other worlds of this process have counted. */
   async metricsText(): Promise<string> {
-    return metricsPage(this.metrics, () => this.#runtime.metrics()).text();
+    const text = await metricsPage(this.metrics, () => this.#runtime.metrics()).text();
+    const queue = /[{,]task_queue="(?<name>[^"]*)"/;
+    return text
+      .split('\n')
+      .filter((line) => queue.exec(line)?.groups?.['name']?.startsWith(this.config.temporal.taskQueuePrefix) ?? true)
+      .join('\n');
   }
 
   async start(): Promise<void> {
