@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 import { CountReporter } from './tests/count-reporter.ts';
 import { SlowestFirst } from './tests/slowest-first.ts';
@@ -11,8 +12,8 @@ export default defineConfig({
     // Files share their process and the modules that it has loaded, which takes a fifth of the CPU time away. What a file
     // changes in its process (environment, clock, globals) it undoes.
     isolate: false,
-    // One more than CI has cores, since several files wait for time limits of the product.
-    maxWorkers: 3,
+    // With more files than cores, time limits of the product pass in the rushes.
+    maxWorkers: Math.min(availableParallelism(), 3),
     sequence: { sequencer: SlowestFirst },
     testTimeout: 90_000,
     hookTimeout: 60_000,
