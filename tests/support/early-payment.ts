@@ -1,18 +1,9 @@
 import { expect } from 'vitest';
 import type { World } from './world.ts';
 
-/** Holds Stripe's answers to the next Checkout Sessions, which are made all the same. Returns what lets them go. */
-export async function holdLinks(world: World, count = 1): Promise<() => Promise<void>> {
-  const { id } = await world.stripe.addFault({
-    method: 'POST',
-    path: '/v1/checkout/sessions',
-    times: count,
-    action: { type: 'hold' },
-  });
-  return async () => {
-    await world.stripe.releaseFaults(id);
-    await world.stripe.clearFaults();
-  };
+/** Holds Stripe's answers to new Checkout Sessions, which are made all the same, until the faults are cleared. */
+export async function holdLinks({ stripe }: World): Promise<void> {
+  await stripe.addFault({ method: 'POST', path: '/v1/checkout/sessions', action: { type: 'hold' } });
 }
 
 /**
