@@ -112,8 +112,8 @@ describe.skipIf(missing !== undefined)(
         'POST /v1/refunds',
         'POST /v1/checkout/sessions',
         'POST /v1/checkout/sessions/:id/expire',
-        'GET /v1/charges?created[gte]=0&limit=100',
-        'GET /v1/refunds?created[gte]=0&limit=100&expand[0]=data.charge',
+        'GET /v1/charges?created[gte]=0&limit=50',
+        'GET /v1/refunds?created[gte]=0&limit=50&expand[0]=data.charge',
         'GET /v1/disputes?created[gte]=0&limit=20&expand[0]=data.charge',
       ]);
       for (const request of requests) {
