@@ -4,8 +4,11 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { promisify } from 'node:util';
 import { type History, historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import { PROJECT_FOLDER } from '../../platform/project.ts';
 
 const run = promisify(execFile);
+/** Where `tsc -p dev/bench/bare` puts it: with tsx, Node looks for source maps in each call into the sandbox. */
+const REPLAY_PROGRAM = join(PROJECT_FOLDER, 'dist/dev/bench/replay.main.js');
 
 /**
  * Replays a history in a process of its own.
@@ -16,7 +19,6 @@ const run = promisify(execFile);
 export async function replayCpuMs(folder: string, workflows: string, history: History): Promise<number> {
   const file = join(folder, 'replayed-history.json');
   writeFileSync(file, historyToJSON(history));
-  const program = join(import.meta.dirname, 'replay.main.ts');
-  const { stdout } = await run(process.execPath, ['--import', 'tsx', program, workflows, file]);
+  const { stdout } = await run(process.execPath, [REPLAY_PROGRAM, workflows, file]);
   return Number(stdout);
 }
