@@ -107,7 +107,8 @@ async function endWith<Result>(span: OpenSpan, step: () => Promise<Result>): Pro
 
 function endSpan(span: OpenSpan, status: SerializableSpan['status'], events: SerializableSpan['events']): void {
   const { name, context, parent, startedAtMs, attributes } = span;
-  if ((context.traceFlags & SAMPLED) === 0) return;
+  // The sink drops what comes in a replay, but only after it has been sent from one thread to the other.
+  if ((context.traceFlags & SAMPLED) === 0 || workflowInfo().unsafe.isReplaying) return;
   const endedAtMs = Date.now();
   exporter.export([
     {
