@@ -9,7 +9,7 @@ const REQUEST_BUCKETS_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.
  * How often the lag of the event loop is looked at, in ms. With the library's 10 a process that has nothing to do wakes up a
  * hundred times a second. A lag is shown with this added to it.
  */
-const LAG_PRECISION_MS = 50;
+const LAG_PRECISION_MS = 100;
 
 export type Metrics = ReturnType<typeof createMetrics>;
 

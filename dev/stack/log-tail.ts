@@ -2,7 +2,8 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 
-const POLL_MS = 400;
+/** People read no faster, and an idle stack shall not wake up for more. */
+const POLL_MS = 1000;
 /** The same warning again within this is not shown again: a dependency that is down says so many times a second. */
 const QUIET_MS = 60_000;
 /** How alarms begin. A person has to see to each, so one about another order is another one. */
