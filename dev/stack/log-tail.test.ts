@@ -29,21 +29,23 @@ async function withTail(act: (tail: Tail) => Promise<void>): Promise<void> {
   }
 }
 
+const PATIENCE = { timeout: 5000 };
+
 test('new warnings and errors are shown once, with their cause and order; nothing else is', () =>
   withTail(async ({ shown, append }) => {
     await vi.waitFor(() => {
       // The file is opened some time after the call: written again until it is.
       append(logLine('warn', 'Stripe is slow'));
       expect(shown).toHaveLength(1);
-    });
+    }, PATIENCE);
     append(`not JSON\n${logLine('info', 'fine')}${logLine('warn', 'Stripe is slow')}`);
     const err = { message: 'refused\nat line 1', stack: '…' };
     const line = logLine('error', 'No database', { err, orderId: '68ce' });
     // When the warning is shown, the half line behind it has been read too.
     append(logLine('warn', 'half follows') + line.slice(0, 9));
-    await vi.waitFor(() => expect(shown).toHaveLength(2), { timeout: 5000 });
+    await vi.waitFor(() => expect(shown).toHaveLength(2), PATIENCE);
     append(line.slice(9));
-    await vi.waitFor(() => expect(shown).toHaveLength(3), { timeout: 5000 });
+    await vi.waitFor(() => expect(shown).toHaveLength(3), PATIENCE);
     expect(shown).toEqual([
       'Workers: Stripe is slow',
       'Workers: half follows',
@@ -58,9 +60,9 @@ test('what happens to every order is shown of one; an alarm is shown of each', (
     await vi.waitFor(() => {
       append(away('68c1'));
       expect(shown).toHaveLength(1);
-    });
+    }, PATIENCE);
     append(away('68c2') + alarm('68c1') + alarm('68c2'));
-    await vi.waitFor(() => expect(shown).toHaveLength(3), { timeout: 5000 });
+    await vi.waitFor(() => expect(shown).toHaveLength(3), PATIENCE);
     expect(shown).toEqual([
       'Workers: Order 68c1 is not confirmed yet',
       'Workers: An operator is needed: order 68c1',
