@@ -150,7 +150,7 @@ export async function environment(): Promise<Record<string, string | undefined>>
   };
 }
 
-/** Builds the product of a checkout, and of this one the bare worker and the program that replays. Returns the folder of the product's build. */
+/** Builds the product of a checkout, and of this one the bare worker and what replays. Returns the product's folder. */
 function buildOf(checkout: string): string {
   const run = (command: string, args: readonly string[], cwd: string): void => {
     execFileSync(command, args, { cwd, stdio: ['ignore', 'ignore', 'inherit'] });
